@@ -1,0 +1,296 @@
+//! Rooted host file access: `openat2` beneath a pinned directory.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+
+use super::protect::Protected;
+use super::unix::{self, CONTENTS, DIRECTORY, Meta, TRAVERSE, fs_error};
+use super::walk::{Walk, WalkOptions};
+use super::{FsError, RelPath, WriteOptions};
+
+/// Most entries of one directory that [`HostCapabilityFs::list`] returns before it refuses.
+const MAX_LIST: usize = 100_000;
+
+/// What a name in a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link; it is never followed.
+    Symlink,
+    /// A named pipe, socket or device; it is never opened for use.
+    Other,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name; empty for the root itself.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Bytes, as the file system reports them.
+    pub size: u64,
+    /// Last change of the content, Unix milliseconds.
+    pub modified_ms: i64,
+    /// The real name is not UTF-8: `name` has replacement characters in it and cannot be used to open the file.
+    pub lossy_name: bool,
+}
+
+/// A directory's content, bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Sorted by name (bytes). Protected names are left out.
+    pub entries: Vec<Entry>,
+    /// There were more entries than asked for.
+    pub truncated: bool,
+}
+
+/// A regular file, open for reading.
+#[derive(Debug)]
+pub struct OpenedFile {
+    /// The file, at its start.
+    pub file: File,
+    /// Bytes at the time of opening; the file may grow.
+    pub size: u64,
+    /// Last change of the content, Unix milliseconds.
+    pub modified_ms: i64,
+}
+
+/// How surely paths stay below the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Containment {
+    /// The kernel resolves each path beneath the root in one step; no race can lead out.
+    Kernel,
+    /// Component by component without following links; somebody who moves directories at the right moment may still lead a call elsewhere.
+    BestEffort,
+}
+
+/// How a root is opened.
+#[derive(Debug, Clone, Default)]
+pub struct HostFsOptions {
+    /// Make the root (mode 0700, with parents) when it does not exist.
+    pub create: bool,
+    /// Absolute paths that must not be read, listed or written even if they lie below the root: the state directory, the configuration.
+    pub protected: Vec<PathBuf>,
+    /// Use the component walk even where `openat2` works: for hosts on which it is known to misbehave.
+    pub component_walk: bool,
+}
+
+/// A pinned root directory. All paths are [`RelPath`]s; links are not followed, other mounts are not entered.
+///
+/// Reads refuse [`HostFsOptions::protected`] paths; writes also refuse what git would execute (`.git/hooks/**`, `.git/config` and their
+/// like at any depth). Every call blocks: use it from a blocking thread.
+#[derive(Debug)]
+pub struct HostCapabilityFs {
+    root: PathBuf,
+    real_root: PathBuf,
+    pub(super) fd: OwnedFd,
+    containment: Containment,
+    pub(super) protected: Protected,
+}
+
+impl HostCapabilityFs {
+    /// Pins an existing directory. The root itself may be reached through links: it is the caller's choice, not the model's.
+    pub fn open(root: &Path) -> Result<Self, FsError> {
+        Self::open_with(root, &HostFsOptions::default())
+    }
+
+    /// Pins a directory with options. [`FsError::Protected`] if the root is one of the protected paths.
+    pub fn open_with(root: &Path, options: &HostFsOptions) -> Result<Self, FsError> {
+        let shown = root.display().to_string();
+        let failed = |error| FsError::from_io(shown.clone(), error);
+        let root = std::path::absolute(root).map_err(failed)?;
+        if options.create {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(failed)?;
+        }
+        let real_root = std::fs::canonicalize(&root).map_err(failed)?;
+        let protected = Protected::below(&real_root, &options.protected)?;
+        let fd = nix::fcntl::open(&real_root, TRAVERSE, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        let containment = if options.component_walk { Containment::BestEffort } else { unix::probe(fd.as_fd()) };
+        Ok(Self { root, real_root, fd, containment, protected })
+    }
+
+    /// The root as it was given, made absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How surely paths stay below the root on this host.
+    pub fn containment(&self) -> Containment {
+        self.containment
+    }
+
+    /// Turns what a model wrote (relative, or absolute below the root; lexically, never realpath'ed) into a [`RelPath`].
+    pub fn resolve(&self, text: &str) -> Result<RelPath, FsError> {
+        super::resolve::resolve(text, &[&self.root, &self.real_root])
+    }
+
+    /// Opens a regular file for reading in pieces.
+    pub fn open_for_read(&self, path: &RelPath) -> Result<OpenedFile, FsError> {
+        self.protected.check_read(path)?;
+        let fd = self.open_fd(path, CONTENTS)?;
+        let meta = unix::meta_of(&fd).map_err(|errno| fs_error(path, errno))?;
+        meta.require_file(path)?;
+        if meta.links && self.protected.is_alias(meta.device, meta.inode) {
+            return Err(FsError::Protected { path: path.to_string(), why: "it is another name of a protected file" });
+        }
+        Ok(OpenedFile { file: File::from(fd), size: meta.size, modified_ms: meta.modified_ms })
+    }
+
+    /// Whole file, refusing more than `max` bytes.
+    pub fn read(&self, path: &RelPath, max: u64) -> Result<Vec<u8>, FsError> {
+        let opened = self.open_for_read(path)?;
+        let too_large = |size| FsError::TooLarge { path: path.to_string(), size, max, unit: "bytes" };
+        if opened.size > max {
+            return Err(too_large(opened.size));
+        }
+        let mut data = Vec::with_capacity(usize::try_from(opened.size).unwrap_or(0));
+        // One byte more than allowed shows that the file grew after it was opened.
+        opened
+            .file
+            .take(max.saturating_add(1))
+            .read_to_end(&mut data)
+            .map_err(|error| FsError::from_io(path.to_string(), error))?;
+        let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        if size > max { Err(too_large(size)) } else { Ok(data) }
+    }
+
+    /// Atomic replace or create (temp sibling, fsync, rename); `create_parents` makes missing directories.
+    pub fn write(&self, path: &RelPath, data: &[u8], create_parents: bool) -> Result<(), FsError> {
+        self.write_with(path, data, &WriteOptions { create_parents, ..WriteOptions::default() }).map(|_| ())
+    }
+
+    /// All entries of a directory, sorted by name; [`FsError::TooLarge`] above 100,000.
+    pub fn list(&self, path: &RelPath) -> Result<Vec<Entry>, FsError> {
+        let listing = self.list_bounded(path, MAX_LIST)?;
+        if listing.truncated {
+            let max = u64::try_from(MAX_LIST).unwrap_or(u64::MAX);
+            return Err(FsError::TooLarge { path: path.to_string(), size: max + 1, max, unit: "entries" });
+        }
+        Ok(listing.entries)
+    }
+
+    /// At most `max` entries of a directory, sorted by name. When there are more, which ones are returned is up to the file system.
+    pub fn list_bounded(&self, path: &RelPath, max: usize) -> Result<Listing, FsError> {
+        self.protected.check_read(path)?;
+        let failed = |errno| fs_error(path, errno);
+        let mut directory = Dir::from_fd(self.open_fd(path, DIRECTORY)?).map_err(failed)?;
+        let mut names = Vec::new();
+        let mut truncated = false;
+        for entry in directory.iter() {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." {
+                continue;
+            }
+            if names.len() == max {
+                truncated = true;
+                break;
+            }
+            names.push(name.to_vec());
+        }
+        names.sort_unstable();
+        let mut entries = Vec::with_capacity(names.len());
+        for raw in names {
+            let name = String::from_utf8_lossy(&raw).into_owned();
+            if path.join(&name).is_ok_and(|child| self.protected.is_hidden(&child)) {
+                continue;
+            }
+            match unix::meta_at(&directory, OsStr::from_bytes(&raw)) {
+                Ok(meta) => {
+                    let lossy_name = name.as_bytes() != raw;
+                    entries.push(entry(name, &meta, lossy_name));
+                }
+                // Removed since the directory was read: it is not there any more, so it is not listed.
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Ok(Listing { entries, truncated })
+    }
+
+    /// What is at `path`; a symbolic link at its end is described, not followed.
+    pub fn stat(&self, path: &RelPath) -> Result<Entry, FsError> {
+        self.protected.check_read(path)?;
+        let meta = match path.parent() {
+            Some(parent) => {
+                let directory = self.open_fd_for(path, &parent, TRAVERSE)?;
+                unix::meta_at(&directory, OsStr::new(path.name()))
+            }
+            None => unix::meta_of(&self.fd),
+        };
+        meta.map(|meta| entry(path.name().to_owned(), &meta, false)).map_err(|errno| fs_error(path, errno))
+    }
+
+    /// Makes a directory and its missing parents (mode 0777 less the umask). An existing directory is fine.
+    pub fn mkdirs(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_write(path)?;
+        self.make_directories(path)
+    }
+
+    /// Removes one name: a file, a link (not its target), a pipe or socket; never a directory.
+    pub fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_write(path)?;
+        let Some(parent) = path.parent() else {
+            return Err(FsError::NotAFile { path: path.to_string(), what: "the workspace itself" });
+        };
+        let failed = |errno| fs_error(path, errno);
+        let directory = self.open_fd_for(path, &parent, DIRECTORY)?;
+        let meta = unix::meta_at(&directory, OsStr::new(path.name())).map_err(failed)?;
+        if meta.kind == EntryKind::Directory {
+            return meta.require_file(path);
+        }
+        unlinkat(&directory, path.name(), UnlinkatFlags::NoRemoveDir).map_err(failed)?;
+        fsync(&directory).map_err(failed)
+    }
+
+    /// A tree below `path` in a fixed order, within bounds; see [`Walk`].
+    pub fn walk(&self, path: &RelPath, options: WalkOptions) -> Result<Walk<'_>, FsError> {
+        Walk::start(self, path, options)
+    }
+
+    pub(super) fn make_directories(&self, path: &RelPath) -> Result<(), FsError> {
+        let mut parent = RelPath::root();
+        let mut directory = self.open_fd(&parent, TRAVERSE)?;
+        for name in path.components() {
+            let made = parent.join(name)?;
+            let failed = |errno| fs_error(&made, errno);
+            match mkdirat(&directory, name, Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO) {
+                Ok(()) => fsync(self.open_fd(&parent, DIRECTORY)?).map_err(failed)?,
+                Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+            directory = self.open_fd(&made, TRAVERSE)?;
+            parent = made;
+        }
+        Ok(())
+    }
+
+    /// Opens `path` beneath the root, without a policy check.
+    pub(super) fn open_fd(&self, path: &RelPath, flags: OFlag) -> Result<OwnedFd, FsError> {
+        self.open_fd_for(path, path, flags)
+    }
+
+    /// Like [`Self::open_fd`], with errors that name the path the caller asked for instead of the directory on the way to it.
+    pub(super) fn open_fd_for(&self, asked: &RelPath, path: &RelPath, flags: OFlag) -> Result<OwnedFd, FsError> {
+        unix::open_beneath(self.fd.as_fd(), path, flags, self.containment).map_err(|errno| fs_error(asked, errno))
+    }
+}
+
+fn entry(name: String, meta: &Meta, lossy_name: bool) -> Entry {
+    Entry { name, kind: meta.kind, size: meta.size, modified_ms: meta.modified_ms, lossy_name }
+}

@@ -1,0 +1,41 @@
+//! Line 4: where file effects may land.
+//!
+//! [`HostCapabilityFs`] is the only way a tool reaches the host's files: a directory is pinned once by a file descriptor, and every later
+//! path is resolved by the kernel beneath it (`openat2(2)` with `RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV`). Where that
+//! system call is missing, each component is opened in turn with `O_NOFOLLOW`, and [`Containment::BestEffort`] says so.
+//!
+//! | file | job |
+//! |---|---|
+//! | `rel_path` | [`RelPath`], a path that cannot name anything above its root |
+//! | `resolve` | from what a model wrote to a [`RelPath`] |
+//! | `protect` | paths that stay out of reach although they lie below the root |
+//! | `host` | [`HostCapabilityFs`]: read, list, stat, make directories, remove |
+//! | `atomic` | replace or create a file in one step |
+//! | `unix` | the system calls, and the mapping of their errors |
+//! | `walk` | a tree in a fixed order, bounded |
+//! | `logfile`, `logtail` | the rotating log and its reader |
+
+#[cfg(not(unix))]
+compile_error!("openclaw::fs has no implementation for this platform: it needs openat(2) and its relatives");
+
+mod atomic;
+mod error;
+pub mod host;
+pub mod logfile;
+pub mod logtail;
+mod protect;
+mod rel_path;
+mod resolve;
+mod unix;
+pub mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use atomic::{WriteOptions, Written};
+pub use error::FsError;
+pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, Listing, OpenedFile};
+pub use logfile::{LogFile, LogOptions};
+pub use logtail::{LogTail, tail};
+pub use rel_path::RelPath;
+pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};
