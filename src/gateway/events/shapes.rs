@@ -1,0 +1,171 @@
+//! OpenClaw's event payloads (`shared/protocol/PROTOCOL.md` §4).
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::frame::EventFrame;
+use crate::core::{ProviderErrorClass, now_ms};
+use crate::runtime::{RunEvent, RunEventBody, RunOutcome, RunStatus};
+
+/// The notifications of one run event, in the order in which they are sent.
+///
+/// `chat` deltas carry only `deltaText`; the whole text comes once, as `message` of the final state.
+pub(crate) fn run_event(event: &RunEvent) -> Vec<Arc<EventFrame>> {
+    match &event.body {
+        RunEventBody::Started => vec![agent(event, "lifecycle", &json!({"phase": "start", "startedAt": event.ts}))],
+        RunEventBody::Model { provider, model } => {
+            vec![agent(event, "lifecycle", &json!({"phase": "model", "provider": provider, "model": model}))]
+        }
+        RunEventBody::Text { delta } => vec![agent_delta(event, "assistant", delta), chat_delta(event, delta)],
+        RunEventBody::Thinking { delta } => vec![agent_delta(event, "thinking", delta)],
+        RunEventBody::ToolStart { tool_call_id, name, arguments } => vec![agent(
+            event,
+            "tool",
+            &json!({"phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments}),
+        )],
+        RunEventBody::ToolEnd { tool_call_id, name, is_error, content, details, duration_ms } => {
+            let mut result = json!({"content": content});
+            if let Some(details) = details {
+                result["details"] = details.clone();
+            }
+            vec![agent(
+                event,
+                "tool",
+                &json!({
+                    "phase": "result", "name": name, "toolCallId": tool_call_id, "isError": is_error,
+                    "durationMs": duration_ms, "result": result,
+                }),
+            )]
+        }
+        RunEventBody::Usage { usage } => vec![agent(
+            event,
+            "usage",
+            &json!({
+                "inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total_tokens,
+                "usage": usage,
+            }),
+        )],
+        RunEventBody::Ended { outcome } => vec![lifecycle_end(event, outcome), chat_end(event, outcome)],
+    }
+}
+
+fn base(event: &RunEvent) -> Value {
+    json!({
+        "runId": event.run_id, "sessionKey": event.session_key, "sessionId": event.session_id, "agentId": event.agent_id,
+    })
+}
+
+fn numbering(event: &RunEvent) -> Value {
+    json!({"seq": event.seq, "ts": event.ts})
+}
+
+fn agent(event: &RunEvent, stream: &str, data: &Value) -> Arc<EventFrame> {
+    let mut params = base(event);
+    params["stream"] = stream.into();
+    params["data"] = data.clone();
+    params["seq"] = event.seq.into();
+    params["ts"] = event.ts.into();
+    EventFrame::new("agent", &params)
+}
+
+fn agent_delta(event: &RunEvent, stream: &str, delta: &str) -> Arc<EventFrame> {
+    let mut before = base(event);
+    before["stream"] = stream.into();
+    let run = format!("{} {stream}", event.run_id);
+    EventFrame::delta("agent", &run, &before, Some("data"), "delta", delta, &numbering(event))
+}
+
+fn chat_delta(event: &RunEvent, delta: &str) -> Arc<EventFrame> {
+    let mut before = base(event);
+    before["state"] = "delta".into();
+    EventFrame::delta("chat", event.run_id.as_str(), &before, None, "deltaText", delta, &numbering(event))
+}
+
+fn lifecycle_end(event: &RunEvent, outcome: &RunOutcome) -> Arc<EventFrame> {
+    let mut data = json!({
+        "phase": "end", "startedAt": outcome.started_at, "endedAt": outcome.ended_at,
+        "provider": outcome.provider, "model": outcome.model, "stopReason": outcome.stop_reason,
+    });
+    match outcome.status.as_str() {
+        "ok" => {}
+        "aborted" => {
+            data["aborted"] = true.into();
+            data["status"] = "cancelled".into();
+            data["stopReason"] = "rpc".into();
+        }
+        _ => {
+            data["phase"] = "error".into();
+            data["error"] = error_message(outcome).into();
+        }
+    }
+    agent(event, "lifecycle", &data)
+}
+
+fn chat_end(event: &RunEvent, outcome: &RunOutcome) -> Arc<EventFrame> {
+    let mut params = base(event);
+    params["seq"] = event.seq.into();
+    params["ts"] = event.ts.into();
+    match outcome.status.as_str() {
+        "ok" => {
+            params["state"] = "final".into();
+            params["stopReason"] = json!(outcome.stop_reason);
+            params["usage"] = json!(outcome.usage);
+        }
+        "aborted" => {
+            params["state"] = "aborted".into();
+            params["stopReason"] = "rpc".into();
+        }
+        _ => {
+            params["state"] = "error".into();
+            params["errorMessage"] = error_message(outcome).into();
+            params["errorKind"] = error_kind(outcome).into();
+            if let Some(detail) = &outcome.error {
+                params["errorDetail"] = detail.clone();
+            }
+        }
+    }
+    if !outcome.text.is_empty() {
+        params["message"] = json!({
+            "role": "assistant", "content": [{"type": "text", "text": outcome.text}], "timestamp": outcome.ended_at,
+            "provider": outcome.provider, "model": outcome.model, "usage": outcome.usage,
+            "stopReason": outcome.stop_reason,
+        });
+    }
+    EventFrame::new("chat", &params)
+}
+
+/// A sentence for people about a run that did not end well.
+pub(crate) fn error_message(outcome: &RunOutcome) -> String {
+    let error = outcome.error.as_ref();
+    let message = error.and_then(|error| error.get("message").or(Some(error))).and_then(Value::as_str);
+    match message {
+        Some(message) => message.to_owned(),
+        None if outcome.status == RunStatus::Interrupted => {
+            "the gateway stopped while this run was in progress".to_owned()
+        }
+        None => format!("the run ended with status {}", outcome.status.as_str()),
+    }
+}
+
+/// OpenClaw's `errorKind`.
+fn error_kind(outcome: &RunOutcome) -> &'static str {
+    let class = outcome.error.as_ref().and_then(|error| error.get("class")).and_then(Value::as_str).unwrap_or_default();
+    let is = |known: ProviderErrorClass| class == known.as_str();
+    if outcome.stop_reason == Some(crate::session::StopReason::Refusal) {
+        "refusal"
+    } else if is(ProviderErrorClass::Timeout) {
+        "timeout"
+    } else if is(ProviderErrorClass::RateLimit) || is(ProviderErrorClass::Overloaded) {
+        "rate_limit"
+    } else if is(ProviderErrorClass::ContextOverflow) {
+        "context_length"
+    } else {
+        "unknown"
+    }
+}
+
+/// `tick`.
+pub(crate) fn tick() -> Arc<EventFrame> {
+    EventFrame::new("tick", &json!({"ts": now_ms()}))
+}
