@@ -1,0 +1,174 @@
+//! The command tree. Each command's flags are in its own file below `commands`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::commands::{
+    agent::AgentArgs, agents::AgentsArgs, completion::CompletionArgs, config::ConfigArgs, doctor::DoctorArgs,
+    gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sessions::SessionsArgs,
+    status::StatusArgs,
+};
+
+/// A personal AI agent gateway in one binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "openclaw",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Examples:
+  openclaw gateway run                      start the gateway in this terminal
+  openclaw agent -m \"list the files here\"   send a message, watch the reply
+  openclaw status                           what runs, and what needs attention"
+)]
+pub(crate) struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent flag of the command line")]
+pub(crate) struct Globals {
+    /// Keep state in ~/.openclaw-NAME.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Keep state in ~/.openclaw-dev and use port 19001.
+    #[arg(long, global = true, conflicts_with = "profile")]
+    pub(crate) dev: bool,
+    /// How much the log says.
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_possible_values = true)]
+    pub(crate) log_level: Option<LogLevel>,
+    /// Print one JSON object on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print one JSON object per line, as things happen.
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// Say nothing on stderr except errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// No colour, no alignment: lines for scripts and screen readers.
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+    /// No colour.
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Show every column in full, however wide.
+    #[arg(long, global = true)]
+    pub(crate) wide: bool,
+}
+
+/// Levels of the log, quiet to talkative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing.
+    Silent,
+    /// Errors only (there is no level between them and `error` here).
+    Fatal,
+    /// Errors.
+    Error,
+    /// And warnings.
+    Warn,
+    /// And what happens.
+    Info,
+    /// And how.
+    Debug,
+    /// And each step.
+    Trace,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a message to an agent and print its reply.
+    Agent(AgentArgs),
+    /// Run the gateway, ask whether it runs, call its methods.
+    Gateway(GatewayArgs),
+    /// What runs, and what needs attention.
+    Status(StatusArgs),
+    /// The running gateway's own account of its health.
+    Health(HealthArgs),
+    /// List, show, export and delete conversations.
+    Sessions(SessionsArgs),
+    /// The models at hand.
+    Models(ModelsArgs),
+    /// The configured agents.
+    Agents(AgentsArgs),
+    /// Read, check and edit openclaw.json.
+    Config(ConfigArgs),
+    /// The gateway's log.
+    Logs(LogsArgs),
+    /// Check the installation and say what is wrong.
+    Doctor(DoctorArgs),
+    /// Print a completion script for your shell.
+    Completion(CompletionArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_one_screen() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
+        insta::assert_snapshot!(help, @r#"
+        A personal AI agent gateway in one binary
+
+        Usage: openclaw [OPTIONS] <COMMAND>
+
+        Commands:
+          agent       Send a message to an agent and print its reply
+          gateway     Run the gateway, ask whether it runs, call its methods
+          status      What runs, and what needs attention
+          health      The running gateway's own account of its health
+          sessions    List, show, export and delete conversations
+          models      The models at hand
+          agents      The configured agents
+          config      Read, check and edit openclaw.json
+          logs        The gateway's log
+          doctor      Check the installation and say what is wrong
+          completion  Print a completion script for your shell
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+
+        Global options:
+              --profile <NAME>     Keep state in ~/.openclaw-NAME
+              --dev                Keep state in ~/.openclaw-dev and use port 19001
+              --log-level <LEVEL>  How much the log says
+              --json               Print one JSON object on stdout
+              --jsonl              Print one JSON object per line, as things happen
+          -q, --quiet              Say nothing on stderr except errors
+              --plain              No colour, no alignment: lines for scripts and screen readers
+              --no-color           No colour
+              --wide               Show every column in full, however wide
+
+        Examples:
+          openclaw gateway run                      start the gateway in this terminal
+          openclaw agent -m "list the files here"   send a message, watch the reply
+          openclaw status                           what runs, and what needs attention
+        "#);
+    }
+
+    #[test]
+    fn global_flags_work_before_and_after_the_command() {
+        for args in [["openclaw", "--json", "status"], ["openclaw", "status", "--json"]] {
+            let cli = Cli::try_parse_from(args).expect("both places are fine");
+            assert!(cli.globals.json);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A turn in this process, when no gateway runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::cli::commands::{agents, files};
+use crate::cli::context::Context;
+use crate::cli::error::{Outcome, Stop};
+use crate::core::{Error, ErrorKind, Result, RunId, now_ms};
+use crate::providers::ProviderRegistry;
+use crate::runtime::{AcceptedStatus, RunEvent, RunEventBody, RunOutcome, Runtime, RuntimeEvent, TurnRequest};
+use crate::session::ContentBlock;
+use crate::state::{Access, OpenOptions, Store};
+
+use super::Turn;
+use super::ending::Ending;
+use super::printer::Printer;
+
+/// How long the run may take to wind up after Ctrl-C.
+const ABORT: Duration = Duration::from_secs(3);
+
+/// Opens the state, runs the turn, closes the state.
+pub(super) async fn run(context: &Context, turn: &Turn) -> Outcome {
+    let config = Arc::new(context.config()?);
+    let store = Store::open(
+        &context.paths,
+        &OpenOptions { durability_full: config.view.durability_full, access: Access::Write },
+    )
+    .map_err(in_use)?;
+    let result = with_store(context, config, store.clone(), turn).await;
+    let closed = store.close().await;
+    result?;
+    Ok(closed?)
+}
+
+async fn with_store(context: &Context, config: Arc<crate::config::LoadedConfig>, store: Store, turn: &Turn) -> Outcome {
+    for agent in &config.view.agents {
+        files::make_directory(&agents::workspace(agent, &context.paths))?;
+    }
+    let providers = ProviderRegistry::build(&config.view, &config.env)?;
+    if config.view.discover_local && turn.model.is_none() && providers.default_model().info.provider == "offline" {
+        let _found = providers.discover_local().await;
+    }
+    let runtime = Runtime::start(store, context.paths.clone(), config, providers).await?;
+    let result = one_turn(context, &runtime, turn).await;
+    let shut = runtime.shutdown(ABORT).await;
+    result?;
+    Ok(shut?)
+}
+
+async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn) -> Outcome {
+    let (key, agent) = runtime.session_key(turn.key().as_deref(), turn.agent.as_deref())?;
+    let mut events = runtime.subscribe();
+    let started_at = now_ms();
+    let accepted = runtime
+        .submit(TurnRequest {
+            session_key: Some(key.to_string()),
+            session_id: None,
+            agent_id: Some(agent.to_string()),
+            content: vec![ContentBlock::text(turn.message.clone())],
+            idempotency_key: Some(turn.id.to_string()),
+            model: turn.model.clone(),
+            thinking: turn.thinking.map(|level| level.as_str().to_owned()),
+            timeout: turn.timeout,
+            channel: turn.channel.clone(),
+            extra_system_prompt: None,
+        })
+        .await?;
+    let mut printer = Printer::new(context);
+    if let AcceptedStatus::Finished(outcome) = &accepted.status {
+        return printer.finish(&Ending::of_run(outcome), started_at, outcome.ended_at);
+    }
+    let mut stopping = false;
+    loop {
+        let next = tokio::select! {
+            next = next(&mut events, &accepted.run_id, runtime) => next?,
+            interrupt = tokio::signal::ctrl_c() => {
+                interrupt.map_err(Stop::from)?;
+                if stopping {
+                    return Err(Stop::Interrupted);
+                }
+                stopping = true;
+                runtime.abort(&key, Some(&accepted.run_id));
+                continue;
+            }
+        };
+        match next {
+            Next::Event(event) => printer.event(&payload(&event))?,
+            Next::End(_) if stopping => {
+                printer.interrupted()?;
+                return Err(Stop::Interrupted);
+            }
+            Next::End(outcome) => return printer.finish(&Ending::of_run(&outcome), started_at, outcome.ended_at),
+        }
+    }
+}
+
+enum Next {
+    Event(Arc<RunEvent>),
+    End(Box<RunOutcome>),
+}
+
+/// The next event of a run, or its end.
+async fn next(events: &mut Receiver<RuntimeEvent>, run: &RunId, runtime: &Runtime) -> Result<Next> {
+    loop {
+        match events.recv().await {
+            Ok(RuntimeEvent::Run(event)) if event.run_id == *run => {
+                return Ok(match &event.body {
+                    RunEventBody::Ended { outcome } => Next::End(Box::new(outcome.as_ref().clone())),
+                    _ => Next::Event(event),
+                });
+            }
+            // Deltas may get lost when the terminal is slow; the end brings the whole text.
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => {
+                return match runtime.wait(run, Some(ABORT)).await? {
+                    Some(outcome) => Ok(Next::End(Box::new(outcome))),
+                    None => Err(Error::internal("the run's events ended before the run")),
+                };
+            }
+        }
+    }
+}
+
+/// The event in the shape of OpenClaw's `agent` event, as a gateway sends it.
+fn payload(event: &RunEvent) -> Value {
+    let (stream, data) = match &event.body {
+        RunEventBody::Started => ("lifecycle", json!({ "phase": "start", "startedAt": event.ts })),
+        RunEventBody::Model { provider, model } => {
+            ("lifecycle", json!({ "phase": "model", "provider": provider, "model": model }))
+        }
+        RunEventBody::Text { delta } => ("assistant", json!({ "delta": delta })),
+        RunEventBody::Thinking { delta } => ("thinking", json!({ "delta": delta })),
+        RunEventBody::ToolStart { tool_call_id, name, arguments } => {
+            ("tool", json!({ "phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments }))
+        }
+        RunEventBody::ToolEnd { tool_call_id, name, is_error, content, details, duration_ms } => (
+            "tool",
+            json!({
+                "phase": "result", "name": name, "toolCallId": tool_call_id, "isError": is_error,
+                "durationMs": duration_ms, "result": { "content": content, "details": details },
+            }),
+        ),
+        RunEventBody::Usage { usage } => ("usage", json!({ "usage": usage })),
+        RunEventBody::Ended { outcome } => ("lifecycle", json!({ "phase": "end", "stopReason": outcome.stop_reason })),
+    };
+    json!({
+        "runId": event.run_id, "sessionKey": event.session_key, "sessionId": event.session_id,
+        "agentId": event.agent_id, "stream": stream, "data": data, "seq": event.seq, "ts": event.ts,
+    })
+}
+
+/// The lock's error, for somebody who wanted a reply.
+fn in_use(error: Error) -> Error {
+    if error.kind() != ErrorKind::Conflict {
+        return error;
+    }
+    let why = error.reason().unwrap_or_else(|| error.message().to_owned());
+    Error::new(ErrorKind::Conflict, "the turn cannot run here: another process uses the state directory")
+        .why(why)
+        .hint("if that is a gateway on another port, pass --url ws://127.0.0.1:PORT; else wait for it to end")
+}

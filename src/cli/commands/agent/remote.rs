@@ -1,0 +1,197 @@
+//! A turn by the gateway, over WebSocket.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use crate::cli::client::{Connection, Incoming, Target};
+use crate::cli::context::Context;
+use crate::cli::error::{Outcome, Stop};
+use crate::core::{Error, ErrorKind, now_ms};
+
+use super::Turn;
+use super::ending::Ending;
+use super::printer::Printer;
+
+/// How long the last event may come after the answer of `agent.wait`.
+const LAST_EVENT: Duration = Duration::from_millis(500);
+/// How long an abort may take before we leave.
+const ABORT: Duration = Duration::from_secs(3);
+/// Longer than any run.
+const FOREVER: Duration = Duration::from_hours(24 * 366);
+/// How much longer than the run's own time limit we wait.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// Why there is no reply.
+pub(super) enum Failed {
+    /// The gateway never saw the message.
+    NotConnected(Error),
+    /// Anything later.
+    Stopped(Stop),
+}
+
+impl<E: Into<Stop>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+/// Sends the message and prints what comes back.
+pub(super) async fn run(context: &Context, target: &Target, patience: Duration, turn: &Turn) -> Result<(), Failed> {
+    let mut connection = Connection::open(target, patience, &context.out).await.map_err(Failed::NotConnected)?;
+    let asked = connection.send("agent", &parameters(turn)).await?;
+    let mut exchange = Exchange {
+        printer: Printer::new(context),
+        asked,
+        waiting: None,
+        accepted: None,
+        fallback: None,
+        stopping: false,
+        started_at: now_ms(),
+        deadline: Instant::now() + turn.timeout.map_or(FOREVER, |limit| limit + MARGIN),
+        patient: turn.timeout.is_none(),
+    };
+    Ok(exchange.run(&mut connection, turn).await?)
+}
+
+fn parameters(turn: &Turn) -> Value {
+    let mut params = json!({
+        "message": turn.message, "idempotencyKey": turn.id, "deliver": false, "channel": turn.channel,
+    });
+    let optional = [
+        ("agentId", turn.agent.clone()),
+        ("sessionKey", turn.key()),
+        ("model", turn.model.clone()),
+        ("thinking", turn.thinking.map(|level| level.as_str().to_owned())),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            params[name] = value.into();
+        }
+    }
+    if let Some(limit) = turn.timeout {
+        params["timeout"] = limit.as_secs().into();
+    }
+    params
+}
+
+struct Exchange {
+    printer: Printer,
+    asked: u64,
+    waiting: Option<u64>,
+    accepted: Option<Value>,
+    /// The end as `agent.wait` tells it, in case the last event does not come.
+    fallback: Option<Ending>,
+    stopping: bool,
+    started_at: i64,
+    deadline: Instant,
+    patient: bool,
+}
+
+impl Exchange {
+    async fn run(&mut self, connection: &mut Connection, turn: &Turn) -> Outcome {
+        loop {
+            let incoming = tokio::select! {
+                incoming = connection.next() => incoming?,
+                interrupt = tokio::signal::ctrl_c() => {
+                    interrupt.map_err(Stop::from)?;
+                    self.interrupt(connection).await?;
+                    continue;
+                }
+                () = sleep_until(self.deadline) => return self.late(turn),
+            };
+            let ending = match incoming {
+                Incoming::Event { name, payload } => self.event(&name, &payload, turn)?,
+                Incoming::Response { id, result } => self.response(id, result, connection).await?,
+            };
+            if let Some(ending) = ending {
+                return self.end(&ending);
+            }
+        }
+    }
+
+    fn event(&mut self, name: &str, payload: &Value, turn: &Turn) -> Outcome<Option<Ending>> {
+        if payload["runId"] != turn.id.as_str() {
+            return Ok(None);
+        }
+        match name {
+            "agent" => self.printer.event(payload)?,
+            "chat" => return Ok(Ending::of_chat(payload)),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    async fn response(
+        &mut self,
+        id: u64,
+        result: Result<Value, Error>,
+        connection: &mut Connection,
+    ) -> Outcome<Option<Ending>> {
+        if id == self.asked {
+            let accepted = result?;
+            if let Some(ending) = Ending::of_answer(&accepted) {
+                return Ok(Some(ending));
+            }
+            let wait = json!({ "runId": accepted["runId"], "timeoutMs": 24 * 3_600_000_u64 });
+            self.waiting = Some(connection.send("agent.wait", &wait).await?);
+            self.accepted = Some(accepted);
+            if self.stopping {
+                self.abort(connection).await?;
+            }
+        } else if Some(id) == self.waiting
+            && let Ok(answer) = result
+            && let Some(ending) = Ending::of_answer(&answer)
+        {
+            self.fallback = Some(ending);
+            self.deadline = self.deadline.min(Instant::now() + LAST_EVENT);
+        }
+        Ok(None)
+    }
+
+    /// First Ctrl-C: the run is aborted and its end awaited. Second: we leave at once.
+    async fn interrupt(&mut self, connection: &mut Connection) -> Outcome {
+        if self.stopping {
+            return Err(Stop::Interrupted);
+        }
+        self.stopping = true;
+        self.deadline = Instant::now() + ABORT;
+        self.abort(connection).await
+    }
+
+    async fn abort(&mut self, connection: &mut Connection) -> Outcome {
+        if let Some(accepted) = &self.accepted {
+            let params = json!({ "sessionKey": accepted["sessionKey"], "runId": accepted["runId"] });
+            connection.send("chat.abort", &params).await?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, ending: &Ending) -> Outcome {
+        if self.stopping {
+            self.printer.interrupted()?;
+            return Err(Stop::Interrupted);
+        }
+        self.printer.finish(ending, self.started_at, now_ms())
+    }
+
+    /// The deadline passed.
+    fn late(&mut self, turn: &Turn) -> Outcome {
+        if let Some(ending) = self.fallback.take() {
+            return self.end(&ending);
+        }
+        if self.stopping || self.patient {
+            self.printer.interrupted()?;
+            return Err(Stop::Interrupted);
+        }
+        let limit = turn.timeout.unwrap_or_default().as_secs();
+        Err(Error::new(ErrorKind::Timeout, format!("no complete reply within {limit} s"))
+            .why("the gateway did not report the end of the run in time")
+            .hint("use a larger --timeout (seconds); openclaw sessions show has what came so far")
+            .into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

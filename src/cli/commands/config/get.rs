@@ -1,0 +1,52 @@
+//! `openclaw config get`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::context::Context;
+use crate::cli::error::Outcome;
+use crate::cli::output::{Format, clean};
+use crate::cli::suggest;
+use crate::config;
+use crate::core::{Error, Result};
+
+/// Flags of `config get`.
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// Path like gateway.port or agents.list[0].id; none = everything.
+    #[arg(value_name = "PATH")]
+    path: Option<String>,
+}
+
+/// Prints a value.
+pub(crate) fn run(context: &Context, args: &GetArgs) -> Outcome {
+    let loaded = context.config()?;
+    let shown = config::redact(&loaded.resolved);
+    let value = match &args.path {
+        None => &shown,
+        Some(path) => config::get(&shown, path)?.ok_or_else(|| unknown(&shown, path))?,
+    };
+    match context.out.format() {
+        Format::Json => context.out.json(value),
+        Format::JsonLines => context.out.json_line(&json!({ "path": args.path, "value": value })),
+        Format::Text => context.out.line(&match value {
+            Value::String(text) if context.out.stdout_is_terminal() => clean(text),
+            Value::String(text) => text.clone(),
+            other => format!("{other:#}"),
+        }),
+    }
+}
+
+/// NotFound with the nearest key beside the missing one.
+fn unknown(root: &Value, path: &str) -> Error {
+    let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
+    let siblings: Result<Option<&Value>> = if parent.is_empty() { Ok(Some(root)) } else { config::get(root, parent) };
+    let names: Vec<&str> = match &siblings {
+        Ok(Some(Value::Object(fields))) => fields.keys().map(String::as_str).collect(),
+        // dropped: only the suggestion is lost
+        _ => Vec::new(),
+    };
+    Error::not_found(format!("the configuration has no value at '{path}'"))
+        .why("it is not set, so its default applies")
+        .hint(suggest::hint(last, names.iter().copied(), "openclaw config schema lists what can be set"))
+}

@@ -1,0 +1,13 @@
+//! stdout and stderr: formats, colour, tables, times.
+
+mod style;
+mod table;
+mod text;
+mod time;
+mod writer;
+
+pub(crate) use style::Meaning;
+pub(crate) use table::{Cell, Column, Table};
+pub(crate) use text::{bytes, clean, count, one_line};
+pub(crate) use time::{absolute, clock_time, duration, relative};
+pub(crate) use writer::{Format, Output, say};
