@@ -10,7 +10,7 @@ use crate::config::{self, EditOutcome, GatewayConfig, LoadOptions, LoadedConfig}
 use crate::core::{Error, Result, limits};
 use crate::providers::ProviderRegistry;
 
-/// What stands in place of a secret.
+/// Longest text taken.
 #[expect(clippy::cast_possible_truncation, reason = "2 MiB fits everywhere")]
 const MAX_RAW: usize = limits::MAX_CONFIG_BYTES as usize;
 
