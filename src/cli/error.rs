@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
+use clap::error::{ContextKind, ContextValue};
 use serde_json::{Value, json};
 
 use crate::core::{Error, ErrorKind};
@@ -144,10 +145,26 @@ pub(crate) fn from_usage(problem: &clap::Error) -> Error {
             write!(message, " {line}").unwrap_or_default();
         }
     }
-    let usage = text.lines().map(str::trim).find_map(|line| line.strip_prefix("Usage: ")).map(ToOwned::to_owned);
+    let usage = text.lines().map(str::trim).find_map(|line| line.strip_prefix("Usage: "));
+    let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(|kind| suggestion(problem.get(kind)?));
+    if let Some(near) = near {
+        return Error::user(message).why(usage_reason(problem.kind())).hint(format!("did you mean '{near}'?"));
+    }
     let why = if tips.is_empty() { usage_reason(problem.kind()).to_owned() } else { tips.join("; ") };
-    let hint = usage.map_or_else(|| "openclaw --help".to_owned(), |usage| format!("{usage}   (see --help)"));
-    Error::user(message).why(why).hint(hint)
+    Error::user(message)
+        .why(why)
+        .hint(usage.map_or_else(|| "openclaw --help".to_owned(), |usage| format!("{usage}   (see --help)")))
+}
+
+/// The first of clap's suggestions.
+fn suggestion(value: &ContextValue) -> Option<&str> {
+    match value {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        _ => None,
+    }
 }
 
 /// Why clap refuses, where its message does not say it.
@@ -215,11 +232,8 @@ mod tests {
 
     #[test]
     fn a_mistyped_command_is_answered_with_the_near_one() {
-        insta::assert_snapshot!(usage_text(&["openclaw", "statu"]), @"
-        error: unrecognized subcommand 'statu'
-          why: a similar subcommand exists: 'status'
-          fix: openclaw [OPTIONS] <COMMAND>   (see --help)
-        ");
+        insta::assert_snapshot!(usage_text(&["openclaw", "statu"]), @"");
+        insta::assert_snapshot!(usage_text(&["openclaw", "status", "--jsno"]), @"");
     }
 
     #[test]

@@ -41,11 +41,17 @@ pub(crate) fn run(context: &Context, args: &GetArgs) -> Outcome {
 fn unknown(root: &Value, path: &str) -> Error {
     let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
     let siblings: Result<Option<&Value>> = if parent.is_empty() { Ok(Some(root)) } else { config::get(root, parent) };
-    let names: Vec<&str> = match &siblings {
-        Ok(Some(Value::Object(fields))) => fields.keys().map(String::as_str).collect(),
+    let schema = config::schema();
+    let known =
+        parent.split('.').filter(|name| !name.is_empty()).try_fold(&schema, |at, name| at["properties"].get(name));
+    let known = known.and_then(|at| at["properties"].as_object());
+    let written = match &siblings {
+        Ok(Some(Value::Object(fields))) => Some(fields),
         // dropped: only the suggestion is lost
-        _ => Vec::new(),
+        _ => None,
     };
+    let names: Vec<&str> =
+        written.into_iter().chain(known).flat_map(|fields| fields.keys().map(String::as_str)).collect();
     Error::not_found(format!("the configuration has no value at '{path}'"))
         .why("it is not set, so its default applies")
         .hint(suggest::hint(last, names.iter().copied(), "openclaw config schema lists what can be set"))

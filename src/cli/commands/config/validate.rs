@@ -33,7 +33,10 @@ fn warning(issue: &ConfigIssue) -> String {
         (Some(line), None) => format!("{line} "),
         _ => String::new(),
     };
-    let suggestion = issue.suggestion.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default();
+    let suggestion = match &issue.suggestion {
+        Some(name) if !issue.message.contains(name.as_str()) => format!(" (did you mean '{name}'?)"),
+        _ => String::new(),
+    };
     clean(&format!("{place}{}: {}{suggestion}", issue.path, issue.message))
 }
 

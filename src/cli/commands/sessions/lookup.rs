@@ -25,21 +25,21 @@ pub(super) fn find(context: &Context, wanted: &str) -> Result<(Store, SessionEnt
 pub(super) fn find_in(store: &Store, wanted: &str) -> Result<SessionEntry> {
     let matching = store.read_blocking(|read| {
         let direct = read.sessions_matching(wanted, NAMED + 1)?;
-        if direct.is_empty() && !wanted.starts_with("agent:") {
-            return read.sessions_matching(&format!("agent:main:{wanted}"), NAMED + 1);
+        if !direct.is_empty() {
+            return Ok(direct);
         }
-        Ok(direct)
+        let query = SessionQuery { search: Some(wanted.to_owned()), limit: CANDIDATES, ..SessionQuery::default() };
+        let found = read.sessions(&query)?.entries;
+        Ok(found.into_iter().filter(|entry| tails(entry.key.as_str()).any(|tail| tail.starts_with(wanted))).collect())
     })?;
     choose(matching, wanted)?.map_or_else(|| Err(unknown(store, wanted)), Ok)
 }
 
 /// An exact key or id wins over prefixes; several prefixes are an error that names them.
 fn choose(mut matching: Vec<SessionEntry>, wanted: &str) -> Result<Option<SessionEntry>> {
-    let exact = matching.iter().position(|entry| {
-        entry.key.as_str() == wanted
-            || entry.session_id.as_str() == wanted
-            || entry.key.as_str().strip_prefix("agent:main:") == Some(wanted)
-    });
+    let is = |test: &dyn Fn(&SessionEntry) -> bool| matching.iter().position(test);
+    let exact = is(&|entry| entry.key.as_str() == wanted || entry.session_id.as_str() == wanted)
+        .or_else(|| is(&|entry| tails(entry.key.as_str()).next() == Some(wanted)));
     if let Some(index) = exact {
         return Ok(Some(matching.swap_remove(index)));
     }
@@ -53,6 +53,12 @@ fn choose(mut matching: Vec<SessionEntry>, wanted: &str) -> Result<Option<Sessio
     Ok(matching.pop())
 }
 
+/// What people call a session: its key without `agent:<id>:`, and what follows each further colon.
+fn tails(key: &str) -> impl Iterator<Item = &str> {
+    let rest = key.splitn(3, ':').nth(2).unwrap_or(key);
+    std::iter::once(rest).chain(rest.match_indices(':').map(|(at, _)| &rest[at + 1..]))
+}
+
 fn unknown(store: &Store, wanted: &str) -> Error {
     let query = SessionQuery { limit: CANDIDATES, ..SessionQuery::default() };
     let entries = match store.read_blocking(|read| read.sessions(&query)) {
@@ -60,8 +66,7 @@ fn unknown(store: &Store, wanted: &str) -> Error {
         Err(_unreadable) => Vec::new(), // dropped: only the suggestion is lost
     };
     let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
-    let tails = keys.iter().filter_map(|key| key.splitn(3, ':').nth(2));
-    let names = keys.iter().copied().chain(tails);
+    let names = keys.iter().copied().chain(keys.iter().flat_map(|key| tails(key)));
     Error::not_found(format!("no session named '{wanted}'"))
         .why("no key and no session id is, or begins with, that")
         .hint(suggest::hint(wanted, names, "openclaw sessions list --all-agents"))
@@ -93,6 +98,7 @@ mod tests {
             choose(vec![entry("agent:a:b", "x")], "agent:a").expect("one").map(|e| e.key.to_string()),
             Some("agent:a:b".into())
         );
+        assert_eq!(tails("agent:main:explicit:abc").collect::<Vec<_>>(), ["explicit:abc", "abc"]);
         assert!(choose(Vec::new(), "x").expect("none").is_none());
     }
 }
