@@ -232,8 +232,16 @@ mod tests {
 
     #[test]
     fn a_mistyped_command_is_answered_with_the_near_one() {
-        insta::assert_snapshot!(usage_text(&["openclaw", "statu"]), @"");
-        insta::assert_snapshot!(usage_text(&["openclaw", "status", "--jsno"]), @"");
+        insta::assert_snapshot!(usage_text(&["openclaw", "statu"]), @"
+        error: unrecognized subcommand 'statu'
+          why: the command does not know it
+          fix: did you mean 'status'?
+        ");
+        insta::assert_snapshot!(usage_text(&["openclaw", "status", "--jsno"]), @"
+        error: unexpected argument '--jsno' found
+          why: the command does not know it
+          fix: did you mean '--json'?
+        ");
     }
 
     #[test]
