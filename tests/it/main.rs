@@ -9,4 +9,5 @@
 
 mod kill;
 mod support;
+mod third_party;
 mod turns;
