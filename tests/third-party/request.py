@@ -23,7 +23,7 @@ def parameters(api):
 
 def with_server_fields(api, body):
     """An assistant message as the Responses API gave it out has fields that only matter to the giver. The types require them; the
-    service does not, and OpenAI's own Codex client leaves them out as we do."""
+    service does not."""
     if api != "openai-responses":
         return
     for item in body["input"]:

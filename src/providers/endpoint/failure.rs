@@ -222,12 +222,16 @@ pub(super) fn preview(bytes: &[u8]) -> String {
     clean(String::from_utf8_lossy(head).trim(), MOST_PREVIEW)
 }
 
-/// At most `most` characters, control characters escaped.
+/// At most `most` characters on one line: runs of white space become one space, other control characters are escaped.
 fn clean(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most) + 4);
     let mut characters = text.chars();
     for character in characters.by_ref().take(most) {
-        if character.is_control() {
+        if character.is_whitespace() {
+            if !out.is_empty() && !out.ends_with(' ') {
+                out.push(' ');
+            }
+        } else if character.is_control() {
             out.extend(character.escape_default());
         } else {
             out.push(character);
@@ -236,6 +240,7 @@ fn clean(text: &str, most: usize) -> String {
     if characters.next().is_some() {
         out.push('…');
     }
+    out.truncate(out.trim_end().len());
     out
 }
 
