@@ -319,7 +319,7 @@ mod tests {
         let event = Failure::status(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), event);
         assert_eq!(event.message, "answered HTTP 500 Internal Server Error: no start (500)");
         let html = Failure::status(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<html>\r\n<b>502</b>\x07");
-        assert_eq!(html.message, "answered HTTP 502 Bad Gateway: <html>\\r\\n<b>502</b>\\u{7}");
+        assert_eq!(html.message, "answered HTTP 502 Bad Gateway: <html> <b>502</b>\\u{7}");
         let long = status(400, &json!({"error": {"message": "x".repeat(10_000)}}));
         assert!(long.message.chars().count() < 500);
     }
