@@ -45,6 +45,23 @@ fn a_missing_state_directory_is_only_information() {
 }
 
 #[test]
+fn a_damaged_page_is_found() {
+    let home = tempfile::tempdir().expect("a directory");
+    let at = surroundings(home.path());
+    assert!(check(&at, "database.sound").is_empty(), "no database is no damage");
+    crate::state::Store::open(&at.paths, &crate::state::OpenOptions::default())
+        .and_then(|store| store.close_blocking())
+        .expect("a database");
+    assert!(check(&at, "database.sound").is_empty());
+    let mut bytes = fs::read(at.paths.database()).expect("the database");
+    let last_page = bytes.len() - 4096;
+    bytes[last_page..].fill(0xEE);
+    fs::write(at.paths.database(), bytes).expect("our own file");
+    let found = check(&at, "database.sound");
+    assert_eq!(found.first().map(|finding| finding.severity), Some(Severity::Error));
+}
+
+#[test]
 fn open_directories_and_tokens_are_found_with_their_command() {
     let home = tempfile::tempdir().expect("a directory");
     let root = home.path().join("it's here");

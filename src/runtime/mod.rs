@@ -13,7 +13,8 @@
 
 pub mod agent_loop;
 mod breaker;
-pub mod host;
+pub mod durable;
+mod host;
 mod inline;
 mod lanes;
 mod live;

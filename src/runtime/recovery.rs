@@ -24,6 +24,7 @@ impl Runtime {
     }
 }
 
+/// The end of a run of which nobody knows more.
 fn interrupt(tx: &WriteTx<'_>, row: &RunRow) -> Result<()> {
     let now = now_ms();
     let outcome = RunOutcome {
@@ -44,6 +45,11 @@ fn interrupt(tx: &WriteTx<'_>, row: &RunRow) -> Result<()> {
         steps: 0,
         tool_calls: 0,
     };
+    close(tx, row, &outcome)
+}
+
+/// Writes the end of an unfinished run: its message if the transcript lacks it, a notice after it, the index row, the state.
+pub(super) fn close(tx: &WriteTx<'_>, row: &RunRow, outcome: &RunOutcome) -> Result<()> {
     match serde_json::from_value::<PreparedAgentRun>(row.prepared.clone()) {
         Ok(prepared) => {
             let events = tx.events_tail(&row.agent_id, &row.session_id, None, 10_000)?;
@@ -55,7 +61,7 @@ fn interrupt(tx: &WriteTx<'_>, row: &RunRow) -> Result<()> {
                 notice.push(message_event(&prepared, newest, row.created_at));
                 parent = Some(prepared.message_event_id.clone());
             }
-            let mut failure = failure_event(&prepared, &outcome, now);
+            let mut failure = failure_event(&prepared, outcome, outcome.ended_at);
             failure.parent_id = parent;
             notice.push(failure);
             tx.append_events(&row.agent_id, &row.session_id, &notice)?;
@@ -67,12 +73,12 @@ fn interrupt(tx: &WriteTx<'_>, row: &RunRow) -> Result<()> {
     if let Some(mut entry) =
         tx.session(&row.agent_id, &row.session_key)?.filter(|entry| entry.session_id == row.session_id)
     {
-        settle_entry(&mut entry, &outcome);
+        settle_entry(&mut entry, outcome);
         tx.put_session(&entry)?;
     }
-    let result = serde_json::to_value(&outcome)
+    let result = serde_json::to_value(outcome)
         .map_err(|error| Error::internal("a run's outcome could not be written as JSON").source(error))?;
-    tx.set_run_state(&row.run_id, run_state(RunStatus::Interrupted), now, Some(&result))?;
+    tx.set_run_state(&row.run_id, run_state(outcome.status), outcome.ended_at, Some(&result))?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
 
 use super::agent_loop::StopCause;
 use super::inline::reply_text;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) events: broadcast::Sender<RuntimeEvent>,
     pub(super) slots: Semaphore,
     pub(super) closing: AtomicBool,
+    /// Cancelled when a shutdown waits no longer.
+    pub(super) hurry: CancellationToken,
     /// Names this process in `runs.owner`.
     pub(super) boot_id: String,
 }
@@ -70,6 +73,7 @@ impl Runtime {
                 events: broadcast::channel(EVENT_SLOTS).0,
                 slots: Semaphore::new(slots),
                 closing: AtomicBool::new(false),
+                hurry: CancellationToken::new(),
                 boot_id: RunId::generate().to_string(),
             }),
         };
@@ -292,6 +296,7 @@ impl Runtime {
         self.shared.closing.store(true, Ordering::SeqCst);
         let idle = self.shared.registry.idle();
         if tokio::time::timeout(grace, idle).await.is_err() {
+            self.shared.hurry.cancel();
             for active in self.shared.registry.all() {
                 active.stop.request(StopCause::Shutdown);
             }

@@ -10,11 +10,13 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value};
 
 use super::agent_loop::{self, Start, StopCause, failed_before_start, failure_event};
+use super::durable::{may_pass, until_stored};
 use super::inline::{InlineHost, preview, run_state, settle_entry};
 use super::lanes::Place;
 use super::live::LiveSession;
 use super::prepared::{PREPARED_VERSION, PreparedAgentRun};
 use super::prompt::{self, PromptInput};
+use super::recovery;
 use super::registry::ActiveRun;
 use super::service::Runtime;
 use super::types::{Accepted, AcceptedStatus, RunEvent, RunEventBody, RunOutcome, RuntimeEvent, TurnRequest};
@@ -299,21 +301,41 @@ impl Runtime {
             return;
         }
         let prepared = active.prepared();
-        match self.begin_queued(&prepared).await {
+        let stop = active.stop.token();
+        match until_stored(&prepared.run_id, stop, || self.begin_queued(&prepared)).await {
             Ok((live, entry)) => self.drive(active, live, entry).await,
             Err(error) => {
                 tracing::error!(run = %prepared.run_id, %error, "a queued run could not be started");
                 let outcome = failed_before_start(&prepared, &error, now_ms());
-                let (run, ended) = (prepared.run_id.clone(), outcome.clone());
-                let stored = self.shared.store.write(move |tx| {
-                    tx.set_run_state(&run, run_state(ended.status), ended.ended_at, Some(&to_json(&ended)?))
-                });
-                if let Err(error) = stored.await {
+                if let Err(error) = self.close_queued(&prepared, &outcome).await {
                     tracing::error!(run = %prepared.run_id, %error, "the run's end could not be stored; the next start will record it");
                 }
                 self.finish(&active, outcome, None);
             }
         }
+    }
+
+    /// Ends a run that never left the queue. Its message was acknowledged, so it goes into the transcript all the same,
+    /// unless the session has another one by now.
+    async fn close_queued(&self, prepared: &PreparedAgentRun, outcome: &RunOutcome) -> Result<()> {
+        let (message, ended) = (prepared.clone(), outcome.clone());
+        self.shared
+            .store
+            .write(move |tx| {
+                let current = tx
+                    .session(&message.agent_id, &message.session_key)?
+                    .is_some_and(|entry| entry.session_id == message.session_id);
+                if let Some(row) = tx.run(&message.run_id)?.filter(|row| current && !row.state.is_terminal()) {
+                    return recovery::close(tx, &row, &ended);
+                }
+                let result = to_json(&ended)?;
+                tx.set_run_state(&message.run_id, run_state(ended.status), ended.ended_at, Some(&result))?;
+                Ok(())
+            })
+            .await?;
+        // What was written past the projection is read with the session's next use.
+        self.shared.live.forget(&prepared.session_key);
+        Ok(())
     }
 
     async fn begin_queued(&self, prepared: &PreparedAgentRun) -> Result<(Arc<LiveSession>, SessionEntry)> {
@@ -365,6 +387,9 @@ impl Runtime {
                 tracing::error!(run = %prepared.run_id, %error, "the run failed");
                 let outcome = failed_before_start(&prepared, &error, now_ms());
                 if let Err(error) = self.record_failure(&prepared, &live, &outcome, &settled).await {
+                    if may_pass(&error) {
+                        return self.finish_late(&active, &live, outcome, &settled).await;
+                    }
                     tracing::error!(run = %prepared.run_id, %error, "the run's end could not be stored; the next start will record it");
                 }
                 outcome
@@ -374,10 +399,35 @@ impl Runtime {
         self.finish(&active, outcome, entry);
     }
 
+    /// The end of a run that cannot be stored yet: whoever waits hears of it at once, but the session's next run starts
+    /// when the transcript has it, so that its order stays that of what happened.
+    async fn finish_late(
+        &self,
+        active: &Arc<ActiveRun>,
+        live: &Arc<LiveSession>,
+        outcome: RunOutcome,
+        settled: &Arc<Mutex<Option<SessionEntry>>>,
+    ) {
+        let prepared = active.prepared();
+        self.tell_end(active, &prepared, Arc::new(outcome.clone()));
+        let record = || self.record_failure(&prepared, live, &outcome, settled);
+        if let Err(error) = until_stored(&prepared.run_id, &self.shared.hurry, record).await {
+            tracing::error!(run = %prepared.run_id, %error, "the run's end could not be stored; the next start will record it");
+        }
+        let entry = settled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.tell_settled(&prepared, entry);
+        self.release(&prepared.session_key, &prepared.run_id);
+    }
+
     fn finish(&self, active: &Arc<ActiveRun>, outcome: RunOutcome, entry: Option<SessionEntry>) {
         let prepared = active.prepared();
-        let outcome = Arc::new(outcome);
         let next = self.shared.lanes.leave(&prepared.session_key, &prepared.run_id);
+        self.tell_end(active, &prepared, Arc::new(outcome));
+        self.tell_settled(&prepared, entry);
+        self.start_next(next);
+    }
+
+    fn tell_end(&self, active: &ActiveRun, prepared: &PreparedAgentRun, outcome: Arc<RunOutcome>) {
         self.shared.registry.finish(&prepared.run_id, &outcome);
         self.broadcast(RuntimeEvent::Run(Arc::new(RunEvent {
             run_id: prepared.run_id.clone(),
@@ -388,6 +438,9 @@ impl Runtime {
             ts: now_ms(),
             body: RunEventBody::Ended { outcome },
         })));
+    }
+
+    fn tell_settled(&self, prepared: &PreparedAgentRun, entry: Option<SessionEntry>) {
         if let Some(entry) = entry {
             self.broadcast(RuntimeEvent::SessionChanged {
                 session_key: prepared.session_key.clone(),
@@ -396,7 +449,6 @@ impl Runtime {
                 entry: Some(Arc::new(entry)),
             });
         }
-        self.start_next(next);
     }
 
     async fn execute(

@@ -216,6 +216,17 @@ impl StateError {
         matches!(self, Self::Sql { problem: Problem::CannotOpen | Problem::ReadOnly, .. })
     }
 
+    /// Whether the same call may succeed later without anybody repairing the database: there was no space, another process
+    /// held a lock, or another write of the group failed.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::RolledBack { .. }
+                | Self::Sql { problem: Problem::DiskFull | Problem::Busy, .. }
+                | Self::File { problem: Problem::DiskFull, .. }
+        )
+    }
+
     fn kind(&self) -> ErrorKind {
         match self {
             Self::InUse { .. } | Self::EventConflict { .. } => ErrorKind::Conflict,

@@ -30,7 +30,23 @@ pub struct StoreHealth {
     pub free_bytes: Option<u64>,
 }
 
+/// Faults named by [`Store::damage`]; one is reason enough to restore a copy.
+const MOST_FAULTS: usize = 10;
+
 impl Store {
+    /// What is wrong with the pages of the database, in SQLite's words; empty when it is sound. Reads the whole file.
+    pub fn damage(&self) -> Result<Vec<String>> {
+        self.read_blocking(|tx| {
+            let action = "check the state database";
+            let faults = tx
+                .prepare(&format!("PRAGMA quick_check({MOST_FAULTS})"), action)?
+                .query_map([], |row| row.get(0))
+                .and_then(Iterator::collect::<Result<Vec<String>, _>>)
+                .doing(action)?;
+            Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+        })
+    }
+
     /// Sizes and health for `status`, `doctor`, metrics. Reads one page; cheap enough for every health request.
     pub fn health(&self) -> Result<StoreHealth> {
         let path = self.path();

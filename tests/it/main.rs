@@ -7,6 +7,10 @@
     reason = "`json!` values are handed over, requests are put together as text, and figures are printed"
 )]
 
+mod bad_connections;
+mod bad_provider;
+mod bad_rpc;
+mod bad_state;
 mod kill;
 mod support;
 mod third_party;

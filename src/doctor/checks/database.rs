@@ -8,6 +8,7 @@ use super::state_dir::shown;
 
 pub(super) const KIND: &str = "database.kind";
 pub(super) const OPENS: &str = "database.opens";
+pub(super) const SOUND: &str = "database.sound";
 pub(super) const SPACE: &str = "database.space";
 
 /// First bytes of a SQLite database (<https://sqlite.org/fileformat2.html>).
@@ -74,6 +75,22 @@ pub(super) fn opens(facts: &Facts<'_>) -> Vec<Finding> {
             vec![finding]
         }
     }
+}
+
+/// No page of it is damaged.
+pub(super) fn sound(facts: &Facts<'_>) -> Vec<Finding> {
+    // dropped: `database.opens` reports a database that cannot be opened
+    let Ok(store) = open(facts) else { return Vec::new() };
+    let evidence = match store.damage() {
+        Ok(faults) if faults.is_empty() => return Vec::new(),
+        Ok(faults) => format!("its file is damaged: {}", faults.join("; ")),
+        Err(error) => error.to_string(),
+    };
+    vec![
+        Finding::new(SOUND, Severity::Error, shown(&facts.at.paths.database()), evidence)
+            .effect("some conversations cannot be read or written")
+            .fix("stop the gateway and keep a copy of the file and its -wal, then restore a backup or use sqlite3 .recover", None),
+    ]
 }
 
 /// Its log is small and the disk has room.

@@ -21,6 +21,7 @@ pub(super) const ALL: &[Check] = &[
     Check { id: config::MODE, run: config::mode },
     Check { id: database::KIND, run: database::kind },
     Check { id: database::OPENS, run: database::opens },
+    Check { id: database::SOUND, run: database::sound },
     Check { id: database::SPACE, run: database::space },
     Check { id: gateway::PORT, run: gateway::port },
     Check { id: providers::KEYS, run: providers::keys },

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::disk::Disk;
 use super::{free_port, http, until, ws::Ws};
 
 /// The binary under test.
@@ -15,6 +16,14 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_openclaw");
 pub(crate) struct Home {
     pub(crate) dir: TempDir,
     pub(crate) port: u16,
+    /// A file system of its own over the directory, which only the program sees.
+    pub(crate) disk: Option<Disk>,
+}
+
+/// How a gateway that should not start ended.
+pub(crate) struct Refusal {
+    pub(crate) code: Option<i32>,
+    pub(crate) text: String,
 }
 
 impl Home {
@@ -27,7 +36,21 @@ impl Home {
             config["models"]["discoverLocal"] = json!(false);
         }
         std::fs::write(dir.path().join("openclaw.json"), config.to_string()).expect("a configuration");
-        Self { dir, port }
+        Self { dir, port, disk: None }
+    }
+
+    /// [`Home::new`] on a file system of `size` (as `mount` takes it); `None` where the system permits no mounts.
+    pub(crate) fn on_disk(size: &str, config: Value) -> Option<Self> {
+        let mut home = Self::new(config);
+        let text = std::fs::read(home.root().join("openclaw.json")).expect("the configuration");
+        home.disk = Some(Disk::mount(home.root(), size)?);
+        std::fs::write(home.seen().join("openclaw.json"), text).expect("a configuration");
+        Some(home)
+    }
+
+    /// The state directory as this process reaches it; the program knows it as [`Home::root`].
+    pub(crate) fn seen(&self) -> PathBuf {
+        self.disk.as_ref().map_or_else(|| self.root().to_owned(), Disk::seen)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -35,16 +58,33 @@ impl Home {
     }
 
     pub(crate) fn workspace(&self) -> PathBuf {
-        self.root().join("workspace")
+        self.seen().join("workspace")
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.root().join("state/openclaw.sqlite")
+        self.seen().join("state/openclaw.sqlite")
+    }
+
+    /// The database and its log, copied to where SQLite can follow the path. The gateway must not run.
+    pub(crate) fn copy_of_database(&self) -> (TempDir, PathBuf) {
+        let copy = tempfile::tempdir().expect("a directory");
+        for suffix in ["", "-wal"] {
+            let mut from = self.database().into_os_string();
+            from.push(suffix);
+            if Path::new(&from).exists() {
+                std::fs::copy(&from, copy.path().join(format!("openclaw.sqlite{suffix}"))).expect("a copy");
+            }
+        }
+        let path = copy.path().join("openclaw.sqlite");
+        (copy, path)
     }
 
     /// A command of the binary with nothing of this process's environment but `PATH`.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = match &self.disk {
+            Some(disk) => disk.enter(BINARY),
+            None => Command::new(BINARY),
+        };
         command
             .args(args)
             .env_clear()
@@ -74,14 +114,36 @@ impl Home {
     }
 
     pub(crate) fn spawn(&self, more: &[&str]) -> Child {
+        self.spawn_into("gateway.out", more)
+    }
+
+    fn spawn_into(&self, output: &str, more: &[&str]) -> Child {
         let mut args = vec!["gateway", "run"];
         args.extend_from_slice(more);
-        let log = std::fs::File::create(self.root().join("gateway.out")).expect("a log file");
+        let log = std::fs::File::create(self.root().join(output)).expect("a log file");
         self.command(&args)
             .stdout(Stdio::from(log.try_clone().expect("a second handle")))
             .stderr(Stdio::from(log))
             .spawn()
             .expect("the gateway starts")
+    }
+
+    /// `gateway run` that must end by itself with an error.
+    pub(crate) fn refused(&self, more: &[&str]) -> Refusal {
+        let mut child = self.spawn_into("refused.out", more);
+        let began = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("the child can be asked") {
+                break status;
+            }
+            if began.elapsed() > super::PATIENCE {
+                child.kill().expect("it can be killed");
+                break child.wait().expect("it is gone");
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(2));
+        };
+        let text = std::fs::read_to_string(self.root().join("refused.out")).expect("its output");
+        Refusal { code: status.code(), text }
     }
 }
 
@@ -110,7 +172,7 @@ impl Gateway {
             stream.is_ok().then(|| http::get(port, "/ready")).filter(|reply| reply.status == 200)
         });
         self.token =
-            std::fs::read_to_string(self.home.root().join("state/gateway-token")).expect("a token").trim().to_owned();
+            std::fs::read_to_string(self.home.seen().join("state/gateway-token")).expect("a token").trim().to_owned();
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -134,6 +196,23 @@ impl Gateway {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
         http::raw(self.port(), &http::request("POST", "/rpc", self.port(), &headers, body)).expect("an answer")
+    }
+
+    /// One call and one turn that must go well: whatever came before did no harm.
+    pub(crate) fn serves(&self) {
+        assert_eq!(self.call("health", json!({}))["ok"], true);
+        let outcome = self.turn("agent:main:still-there", "hello", &uuid::Uuid::now_v7().to_string());
+        assert_eq!(outcome["status"], "ok", "{outcome}");
+    }
+
+    /// What it has printed since it was started.
+    pub(crate) fn output(&self) -> String {
+        std::fs::read_to_string(self.home.root().join("gateway.out")).expect("its output")
+    }
+
+    /// What people read in the log so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.seen().join("logs/openclaw.log")).unwrap_or_default()
     }
 
     pub(crate) fn ws(&self) -> Ws {

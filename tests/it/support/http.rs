@@ -36,39 +36,68 @@ pub(crate) fn raw(port: u16, request: &[u8]) -> Option<Reply> {
     read_reply(&mut stream)
 }
 
-/// Reads one answer off a connection.
+/// Reads one answer off a connection; what follows it is lost.
 pub(crate) fn read_reply(stream: &mut TcpStream) -> Option<Reply> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at + 4;
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk) {
-            Ok(0) | Err(_) => return None,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
-        .collect();
-    let length = headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.parse::<usize>().ok());
-    let mut body = bytes.split_off(head_end);
-    while length.is_none_or(|length| body.len() < length) {
+    Replies::new(stream).next()
+}
+
+/// Answers that come one after the other on one connection.
+pub(crate) struct Replies<'s> {
+    stream: &'s mut TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl<'s> Replies<'s> {
+    pub(crate) fn new(stream: &'s mut TcpStream) -> Self {
+        Self { stream, bytes: Vec::new() }
+    }
+
+    fn fill(&mut self) -> Option<()> {
         let mut chunk = [0; 8192];
-        match stream.read(&mut chunk) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => body.extend_from_slice(&chunk[..count]),
+        match self.stream.read(&mut chunk) {
+            Ok(0) | Err(_) => None,
+            Ok(count) => {
+                self.bytes.extend_from_slice(&chunk[..count]);
+                Some(())
+            }
         }
     }
-    Some(Reply { status, headers, body })
+}
+
+impl Iterator for Replies<'_> {
+    type Item = Reply;
+
+    /// `None` when the server closes or falls silent.
+    fn next(&mut self) -> Option<Reply> {
+        let head_end = loop {
+            if let Some(at) = self.bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.fill()?;
+        };
+        let head = String::from_utf8_lossy(&self.bytes[..head_end]).into_owned();
+        self.bytes.drain(..head_end);
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
+            .collect();
+        let mut reply = Reply { status, headers, body: Vec::new() };
+        let length = match reply.header("content-length") {
+            _ if matches!(status, 100..=199 | 204 | 304) => Some(0),
+            Some(value) => value.parse::<usize>().ok(),
+            None => None,
+        };
+        while length.is_none_or(|length| self.bytes.len() < length) {
+            if self.fill().is_none() {
+                break;
+            }
+        }
+        let end = length.unwrap_or(self.bytes.len()).min(self.bytes.len());
+        reply.body = self.bytes.drain(..end).collect();
+        Some(reply)
+    }
 }
 
 /// A request as text.
@@ -81,6 +110,14 @@ pub(crate) fn request(method: &str, path: &str, port: u16, headers: &[(&str, &st
     let mut bytes = text.into_bytes();
     bytes.extend_from_slice(body);
     bytes
+}
+
+/// A connection on which these bytes were sent.
+pub(crate) fn send(port: u16, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    stream.write_all(bytes).expect("the server reads");
+    stream
 }
 
 /// GET without credentials.

@@ -1,8 +1,11 @@
 //! Real parts for the tests: the real binary as a process, real sockets, a scripted model server.
 
+pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod provider;
+pub(crate) mod raw_ws;
+pub(crate) mod wire_api;
 pub(crate) mod ws;
 
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub(crate) enum Script {
     Status(u16, Vec<(String, String)>, String),
     /// Some events, then silence until the client goes away.
     Hang(Vec<String>),
+    /// Not a byte until the client goes away.
+    Silence,
 }
 
 /// A request as it came.
@@ -28,6 +31,7 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Value,
+    pub(crate) at: Instant,
 }
 
 #[derive(Default)]
@@ -36,7 +40,7 @@ struct State {
     fallback: Option<Script>,
     seen: Vec<Seen>,
     /// Hanging connections that the client has closed.
-    gone: usize,
+    gone: Vec<Instant>,
 }
 
 /// The server; it lives as long as the process.
@@ -86,12 +90,13 @@ impl FakeProvider {
     }
 
     /// Blocks until that many hanging connections were closed by the client.
-    pub(crate) fn wait_gone(&self, count: usize) {
+    pub(crate) fn wait_gone(&self, count: usize) -> Vec<Instant> {
         let (lock, changed) = &*self.state;
         let state = lock.lock().expect("no panic inside");
-        let (_state, timeout) =
-            changed.wait_timeout_while(state, PATIENCE, |state| state.gone < count).expect("no panic inside");
+        let (state, timeout) =
+            changed.wait_timeout_while(state, PATIENCE, |state| state.gone.len() < count).expect("no panic inside");
         assert!(!timeout.timed_out(), "the client kept its connection");
+        state.gone.clone()
     }
 
     /// Configuration with this server as provider `fake`, speaking `api`.
@@ -144,18 +149,24 @@ impl FakeProvider {
                     return;
                 }
                 Script::Hang(events) => {
-                    if begin(&mut stream).and_then(|()| chunks(&mut stream, &events)).is_ok() {
-                        let mut rest = Vec::new();
-                        // Ends when the client closes; an error means the same.
-                        drop(reader.read_to_end(&mut rest));
-                    }
-                    let (lock, changed) = &*self.state;
-                    lock.lock().expect("no panic inside").gone += 1;
-                    changed.notify_all();
-                    return;
+                    let written = begin(&mut stream).and_then(|()| chunks(&mut stream, &events));
+                    return self.hang(&mut reader, written.is_ok());
                 }
+                Script::Silence => return self.hang(&mut reader, true),
             }
         }
+    }
+
+    /// Says nothing until the client closes.
+    fn hang(&self, reader: &mut BufReader<TcpStream>, open: bool) {
+        if open {
+            let mut rest = Vec::new();
+            // dropped: an error means the same as the end
+            drop(reader.read_to_end(&mut rest));
+        }
+        let (lock, changed) = &*self.state;
+        lock.lock().expect("no panic inside").gone.push(Instant::now());
+        changed.notify_all();
     }
 }
 
@@ -193,7 +204,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Seen { path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+    Some(Seen { path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null), at: Instant::now() })
 }
 
 /// `openai-completions` streams.
