@@ -164,6 +164,43 @@ mod tests {
         "#);
     }
 
+    /// Every command with its path, below `command`.
+    fn all(path: &str, command: clap::Command, into: &mut Vec<(String, clap::Command)>) {
+        for below in command.get_subcommands() {
+            all(&format!("{path} {}", below.get_name()), below.clone(), into);
+        }
+        into.push((path.to_owned(), command));
+    }
+
+    #[test]
+    fn help_of_every_command_fits_one_screen() {
+        let mut commands = Vec::new();
+        let mut root = Cli::command();
+        root.build();
+        all("openclaw", root, &mut commands);
+        assert!(commands.len() > 20, "{}", commands.len());
+        for (path, mut command) in commands {
+            for help in [command.render_help().to_string(), command.render_long_help().to_string()] {
+                assert!(help.lines().count() <= 40, "{path}: {} lines\n{help}", help.lines().count());
+                assert!(help.lines().all(|line| line.chars().count() <= 100), "{path}\n{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn flags_hidden_from_the_list_are_named_below_it() {
+        let mut root = Cli::command();
+        root.build();
+        let set = root.find_subcommand("config").and_then(|config| config.find_subcommand("set")).expect("it exists");
+        let help = set.clone().render_help().to_string();
+        let hidden: Vec<&str> =
+            set.get_arguments().filter(|arg| arg.is_hide_set()).filter_map(|arg| arg.get_long()).collect();
+        assert!(hidden.len() > 10);
+        for flag in hidden {
+            assert!(help.contains(&format!("--{flag}")), "{flag} is not in\n{help}");
+        }
+    }
+
     #[test]
     fn global_flags_work_before_and_after_the_command() {
         for args in [["openclaw", "--json", "status"], ["openclaw", "status", "--json"]] {

@@ -10,10 +10,8 @@ use super::args::Cli;
 use super::commands;
 use super::context::Context;
 use super::error::{self, Stop};
-use super::output::{Format, Output};
-
-/// Exit code of an interrupted command (128 + SIGINT).
-const INTERRUPTED: u8 = 130;
+use super::output::{Format, Output, say};
+use crate::core::ErrorKind;
 
 /// Runs the program with these arguments (the first is the program's name) and returns its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -41,9 +39,18 @@ fn usage(problem: &clap::Error, args: &[OsString]) -> ExitCode {
         let text = problem.render().to_string();
         return finish(std::io::stdout().write_all(text.as_bytes()).map_err(Stop::from), None);
     }
-    let json = args.iter().any(|arg| arg == "--json" || arg == "--jsonl");
-    let output = Output::plain(if json { Format::Json } else { Format::Text });
-    finish(Err(error::from_usage(problem).into()), Some(&output))
+    let said = |flag: &str| args.iter().any(|arg| arg == flag);
+    let format = match (said("--json"), said("--jsonl")) {
+        (true, _) => Format::Json,
+        (false, true) => Format::JsonLines,
+        (false, false) => Format::Text,
+    };
+    let output = Output::plain(format);
+    if output.is_text() && problem.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        say(problem.render().to_string().trim_end());
+        return finish(Err(Stop::Code(ErrorKind::User.exit_code())), None);
+    }
+    finish(Err(error::from_usage(problem, args).into()), Some(&output))
 }
 
 /// The exit code of a finished command; reports its error. A closed pipe is a quiet end, because the reader has
@@ -56,7 +63,7 @@ fn finish(result: Result<(), Stop>, output: Option<&Output>) -> ExitCode {
     match stop {
         Stop::PipeClosed => ExitCode::SUCCESS,
         Stop::Code(code) => ExitCode::from(code),
-        Stop::Interrupted => ExitCode::from(INTERRUPTED),
+        Stop::Signal(signal) => ExitCode::from(signal.exit_code()),
         Stop::Error(problem) => {
             let code = problem.kind().exit_code();
             let fallback = Output::plain(Format::Text);

@@ -1,12 +1,17 @@
 //! How a command stops early, and how its error reads: what happened, why, what to do.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue};
 use serde_json::{Value, json};
 
 use crate::core::{Error, ErrorKind};
+
+use super::args::Cli;
+use super::signals::Signal;
 
 /// Why a command ends before its normal end.
 #[derive(Debug)]
@@ -17,8 +22,8 @@ pub(crate) enum Stop {
     PipeClosed,
     /// Everything was said; only the exit code remains.
     Code(u8),
-    /// A person pressed Ctrl-C.
-    Interrupted,
+    /// A signal asked for the end.
+    Signal(Signal),
 }
 
 /// Result of a command.
@@ -125,8 +130,13 @@ fn default_fix(kind: ErrorKind) -> String {
     .to_owned()
 }
 
-/// The product's error for what clap found wrong with the arguments.
-pub(crate) fn from_usage(problem: &clap::Error) -> Error {
+/// The product's error for what clap found wrong with these arguments.
+pub(crate) fn from_usage(problem: &clap::Error, args: &[OsString]) -> Error {
+    if problem.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Error::user("a command is missing")
+            .why(format!("there are {}", subcommands(args).join(", ")))
+            .hint(help_command(args));
+    }
     let text = problem.render().to_string();
     let mut message = String::new();
     let mut tips = Vec::new();
@@ -155,7 +165,29 @@ pub(crate) fn from_usage(problem: &clap::Error) -> Error {
     let why = if tips.is_empty() { usage_reason(problem.kind()).to_owned() } else { tips.join("; ") };
     Error::user(message)
         .why(why)
-        .hint(usage.map_or_else(|| "openclaw --help".to_owned(), |usage| format!("{usage}   (see --help)")))
+        .hint(usage.map_or_else(|| help_command(args), |usage| format!("{usage}   (see --help)")))
+}
+
+/// The command that the arguments begin to name, as far as they name one.
+fn meant(args: &[OsString]) -> (clap::Command, Vec<String>) {
+    let mut command = Cli::command();
+    let mut path = vec![command.get_name().to_owned()];
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(next) = command.find_subcommand(word) {
+            path.push(next.get_name().to_owned());
+            command = next.clone();
+        }
+    }
+    (command, path)
+}
+
+/// `openclaw config set --help`.
+fn help_command(args: &[OsString]) -> String {
+    format!("{} --help", meant(args).1.join(" "))
+}
+
+fn subcommands(args: &[OsString]) -> Vec<String> {
+    meant(args).0.get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 
 /// The first of clap's suggestions.
@@ -172,7 +204,6 @@ fn usage_reason(kind: clap::error::ErrorKind) -> &'static str {
     use clap::error::ErrorKind as Clap;
     match kind {
         Clap::MissingRequiredArgument | Clap::MissingSubcommand => "the command needs it",
-        Clap::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
         Clap::ArgumentConflict => "only one of them can be meant",
         Clap::InvalidValue | Clap::ValueValidation => "the value is not of the expected form",
         Clap::InvalidUtf8 => "arguments are UTF-8 text",
@@ -183,12 +214,12 @@ fn usage_reason(kind: clap::error::ErrorKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::Cli;
     use clap::Parser as _;
 
     fn usage_text(args: &[&str]) -> String {
         let problem = Cli::try_parse_from(args).expect_err("these arguments are wrong");
-        three_parts(&from_usage(&problem))
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        three_parts(&from_usage(&problem, &args))
     }
 
     #[test]
@@ -258,7 +289,16 @@ mod tests {
         insta::assert_snapshot!(usage_text(&["openclaw", "sessions", "export", "k", "--format", "xml"]), @"
         error: invalid value 'xml' for '--format <FORMAT>'
           why: possible values: jsonl, json, markdown
-          fix: openclaw --help
+          fix: openclaw sessions export --help
+        ");
+    }
+
+    #[test]
+    fn a_missing_command_is_answered_with_those_there_are() {
+        insta::assert_snapshot!(usage_text(&["openclaw", "config"]), @"
+        error: a command is missing
+          why: there are file, get, set, unset, patch, validate, schema
+          fix: openclaw config --help
         ");
     }
 

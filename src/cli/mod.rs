@@ -11,6 +11,7 @@ mod entry;
 mod error;
 mod logging;
 mod output;
+mod signals;
 mod suggest;
 
 pub use entry::main;

@@ -172,7 +172,7 @@ pub(super) fn state_root(env: &BTreeMap<String, String>, profile: Option<&str>) 
     };
     let home = home.ok_or_else(|| {
         let problem = environment::no_home(Path::new(&name));
-        Error::new(ErrorKind::Config, "The state directory cannot be found")
+        Error::new(ErrorKind::Config, "the state directory cannot be found")
             .why(problem.message)
             .hint("Set HOME or OPENCLAW_STATE_DIR.")
     })?;

@@ -233,7 +233,7 @@ pub fn get<'v>(value: &'v Value, path: &str) -> Result<Option<&'v Value>> {
 pub fn parse_json5(text: &str) -> Result<Value> {
     let parsed = json5::parse(text, 0).map_err(|error| {
         let place = position::Position::of(text, error.at);
-        Error::user(format!("This is not valid JSON5 at line {}, column {}", place.line, place.column))
+        Error::user(format!("this is not valid JSON5 at line {}, column {}", place.line, place.column))
             .why(error.why)
             .details(serde_json::json!({"line": place.line, "column": place.column, "key": error.key}))
     })?;

@@ -383,7 +383,7 @@ fn state_root_and_config_path() {
         state_root(&env(&[("HOME", "/h"), ("OPENCLAW_STATE_DIR", "~/s")]), Some("dev")).expect("named"),
         Path::new("/h/s")
     );
-    insta::assert_snapshot!(state_root(&env(&[]), None).expect_err("no home").message(), @"The state directory cannot be found");
+    insta::assert_snapshot!(state_root(&env(&[]), None).expect_err("no home").message(), @"the state directory cannot be found");
     let mut options = LoadOptions { process_env: home, state_root: "/s".into(), ..LoadOptions::default() };
     assert_eq!(config_path(&options), Path::new("/s/openclaw.json"));
     options.process_env.insert("OPENCLAW_CONFIG_PATH".into(), "~/c.json".into());

@@ -29,6 +29,7 @@ mod vitals;
 mod ws;
 
 pub use auth::load_or_create_token;
+pub(crate) use events::agent_payload;
 pub use methods::discover::document as openrpc_document;
 pub use options::{AuthMode, GatewayOptions};
 pub use service::{Gateway, serve};

@@ -112,7 +112,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 fn unresolved(source: &str, provider: &str, id: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("The secret {source}:{provider}:{id} could not be resolved"))
+    Error::new(ErrorKind::Config, format!("the secret {source}:{provider}:{id} could not be resolved"))
         .why(why)
         .hint("Correct the reference or its provider under `secrets.providers`.")
         .details(json!({"source": source, "provider": provider, "id": id}))

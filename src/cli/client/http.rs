@@ -119,13 +119,14 @@ pub(super) fn unreachable_gateway(target: &Target, why: &str) -> Error {
 /// The secret is missing or wrong.
 pub(super) fn refused(target: &Target, status: u16, said: Option<&str>) -> Error {
     let why = match (&target.secret, said) {
-        (None, _) => "it wants a token and none was found".to_owned(),
+        (None, _) => "it wants a token or password and none was found".to_owned(),
         (Some(_), Some(said)) => format!("it answered {status}: {said}"),
         (Some(_), None) => format!("it answered {status}: the token is not the right one"),
     };
-    Error::new(ErrorKind::Auth, format!("the gateway at {} refused us", target.url()))
-        .why(why)
-        .hint("pass --token, or set OPENCLAW_GATEWAY_TOKEN; its host has it in <state>/state/gateway-token")
+    Error::new(ErrorKind::Auth, format!("the gateway at {} refused us", target.url())).why(why).hint(
+        "pass --token or --password (OPENCLAW_GATEWAY_TOKEN, OPENCLAW_GATEWAY_PASSWORD); the token made on the first \
+             start is in <state>/state/gateway-token on its machine",
+    )
 }
 
 /// It did not answer in time.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
-use crate::cli::output::{Meaning, clean, duration};
+use crate::cli::output::{Meaning, clean, duration, quantity};
 use crate::cli::suggest;
 use crate::core::Error;
 use crate::doctor::{self, Finding, Report, Severity};
@@ -81,9 +81,15 @@ fn text(context: &Context, report: &Report) -> String {
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let spent = duration(report.duration_ms);
     lines.push(if errors + warnings == 0 {
-        out.paint(Meaning::Ok, &format!("ok    all {} checks pass ({spent})", report.checks.len()))
+        let passed = match report.checks.len() {
+            1 => "the check passes".to_owned(),
+            many => format!("all {many} checks pass"),
+        };
+        out.paint(Meaning::Ok, &format!("ok    {passed} ({spent})"))
     } else {
-        format!("{errors} errors, {warnings} warnings in {} checks ({spent})", report.checks.len())
+        let checks = quantity(report.checks.len(), "check", "checks");
+        let (errors, warnings) = (quantity(errors, "error", "errors"), quantity(warnings, "warning", "warnings"));
+        format!("{errors}, {warnings} in {checks} ({spent})")
     });
     lines.join("\n")
 }

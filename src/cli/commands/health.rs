@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::client::{ConnectArgs, RpcClient, Target};
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
-use crate::cli::output::{Meaning, clean};
+use crate::cli::output::{Meaning, clean, count, duration, one_line};
 
 /// Flags of `health`.
 #[derive(Debug, Args)]
@@ -29,26 +29,25 @@ pub(crate) fn run(context: &Context, args: &HealthArgs) -> Outcome {
 
 fn text(context: &Context, client: &RpcClient, health: &Value, verbose: bool) -> String {
     let good = health.get("ok").and_then(Value::as_bool).unwrap_or(false);
-    let word = if good { context.out.paint(Meaning::Ok, "ok") } else { context.out.paint(Meaning::Error, "fail") };
-    let mut lines = vec![format!("{word}  gateway at {}", client.target().url())];
-    if let Some(fields) = health.as_object() {
-        for (name, value) in fields.iter().filter(|(name, _)| name.as_str() != "ok") {
-            match value {
-                Value::Object(_) | Value::Array(_) if verbose => lines.push(format!("{name}: {value:#}")),
-                Value::Object(_) | Value::Array(_) | Value::Null => {}
-                Value::String(text) => lines.push(format!("{name}: {text}")),
-                other => lines.push(format!("{name}: {other}")),
-            }
-        }
+    let (word, meaning) = if good { ("ok", Meaning::Ok) } else { ("fail", Meaning::Error) };
+    let spent = health["durationMs"].as_u64().unwrap_or_default();
+    let mut lines = vec![format!(
+        "{}  gateway at {}  {}",
+        context.out.paint(meaning, word),
+        client.target().url(),
+        duration(spent)
+    )];
+    if !good {
+        lines.push("it is stopping, or cannot work; openclaw logs says more".to_owned());
     }
-    clean_lines(&lines, context)
-}
-
-/// Values come from the gateway; only the first line carries our own colour.
-fn clean_lines(lines: &[String], _context: &Context) -> String {
-    let mut out = Vec::with_capacity(lines.len());
-    for (index, line) in lines.iter().enumerate() {
-        out.push(if index == 0 { line.clone() } else { clean(line) });
+    let agents = health["agents"].as_array().map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = agents.iter().filter_map(|agent| agent["agentId"].as_str()).collect();
+    lines.push(format!("agents    {}", one_line(&names.join(", "), 100)));
+    lines.push(format!("sessions  {}", count(health["sessions"]["count"].as_u64().unwrap_or_default())));
+    if verbose {
+        let known = ["ok", "ts", "durationMs", "defaultAgentId", "agents"];
+        let others = health.as_object().into_iter().flatten().filter(|(name, _)| !known.contains(&name.as_str()));
+        lines.extend(others.map(|(name, value)| clean(&format!("{name}: {value:#}"))));
     }
-    out.join("\n")
+    lines.join("\n")
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::client::{ConnectArgs, RpcClient, Target};
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
-use crate::cli::output::{Meaning, absolute, clean, clock_time};
+use crate::cli::output::{Format, Meaning, absolute, clean, clock_time};
 use crate::core::{ErrorKind, Result};
 use crate::fs;
 
@@ -45,6 +45,16 @@ enum Source {
     File(std::path::PathBuf),
 }
 
+impl Source {
+    /// The gateway's address or the file's path.
+    fn name(&self) -> String {
+        match self {
+            Self::Gateway(client) => client.target().url(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
 /// Some lines, and where to go on.
 struct Chunk {
     cursor: u64,
@@ -52,7 +62,7 @@ struct Chunk {
     reset: bool,
 }
 
-/// Prints log lines.
+/// Prints log lines: one object with `--json`, one line each with `--jsonl` and, because it has no end, with `--follow`.
 pub(crate) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     let config = context.config().ok(); // dropped: the log explains a broken configuration, so it must stay readable
     let target = Target::resolve(context, &args.connect, config.as_ref())?;
@@ -69,13 +79,19 @@ pub(crate) fn run(context: &Context, args: &LogsArgs) -> Outcome {
         other => other,
     };
     let mut chunk = first?;
-    if chunk.lines.is_empty() && !args.follow {
-        context.out.note("the log is empty");
+    if !args.follow {
+        if context.out.format() == Format::Json {
+            let lines: Vec<Value> = chunk.lines.iter().map(|line| object(line)).collect();
+            return context.out.json(&json!({
+                "ok": true, "source": source.name(), "cursor": chunk.cursor, "count": lines.len(), "lines": lines,
+            }));
+        }
+        if chunk.lines.is_empty() {
+            context.out.note("the log is empty");
+        }
+        return print(context, args, &chunk.lines);
     }
     print(context, args, &chunk.lines)?;
-    if !args.follow {
-        return Ok(());
-    }
     let (_keep, never) = mpsc::channel::<()>();
     loop {
         if never.recv_timeout(Duration::from_millis(args.interval)) == Ok(()) {
@@ -113,18 +129,26 @@ fn read(source: &Source, cursor: Option<u64>, args: &LogsArgs) -> Result<Chunk> 
 
 fn print(context: &Context, args: &LogsArgs, lines: &[String]) -> Outcome {
     for line in lines {
-        let parsed: Option<Value> = serde_json::from_str(line).ok().filter(Value::is_object); // dropped: shown as it is
-        match (context.out.is_text(), parsed) {
-            (true, Some(entry)) => {
-                let paint = |meaning, text: &str| context.out.paint(meaning, text);
-                context.out.line(&human(&entry, args.utc, args.follow, paint))?;
-            }
-            (true, None) => context.out.line(&clean(line))?,
-            (false, Some(entry)) => context.out.json_line(&entry)?,
-            (false, None) => context.out.json_line(&json!({ "type": "raw", "raw": line }))?,
+        if !context.out.is_text() {
+            context.out.json_line(&object(line))?;
+        } else if let Some(entry) = parsed(line) {
+            let paint = |meaning, text: &str| context.out.paint(meaning, text);
+            context.out.line(&human(&entry, args.utc, args.follow, paint))?;
+        } else {
+            context.out.line(&clean(line))?;
         }
     }
     Ok(())
+}
+
+/// The line's object; `None` for a line of another form.
+fn parsed(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok().filter(Value::is_object) // dropped: the line is shown as it is
+}
+
+/// The line as an object, whatever its form.
+fn object(line: &str) -> Value {
+    parsed(line).unwrap_or_else(|| json!({ "type": "raw", "raw": line }))
 }
 
 /// `13:18:31 warn  gateway  message  key=value`.

@@ -211,9 +211,13 @@ fn text(context: &Context, facts: &Facts) -> String {
 fn gateway_line(context: &Context, gateway: &Value) -> String {
     let url = one_line(gateway["url"].as_str().unwrap_or_default(), 100);
     if gateway["reachable"] != true {
-        let code = gateway["error"]["code"].as_str().unwrap_or_default();
-        let state = if code == "unreachable" { "not running" } else { "not usable" };
-        return format!("{}  {url}  (start: openclaw gateway run)", context.out.paint(Meaning::Warn, state));
+        let unreachable = gateway["error"]["code"] == ErrorKind::Unreachable.as_str();
+        let (state, next) = if unreachable {
+            ("not running", "start: openclaw gateway run")
+        } else {
+            ("not usable", "why: openclaw gateway status")
+        };
+        return format!("{}  {url}  ({next})", context.out.paint(Meaning::Warn, state));
     }
     let mut line = format!("{}  {url}", context.out.paint(Meaning::Ok, "running"));
     if let Some(version) = gateway["version"].as_str() {

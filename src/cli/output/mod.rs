@@ -8,6 +8,6 @@ mod writer;
 
 pub(crate) use style::Meaning;
 pub(crate) use table::{Cell, Column, Table};
-pub(crate) use text::{bytes, clean, count, one_line};
+pub(crate) use text::{bytes, clean, count, one_line, quantity};
 pub(crate) use time::{absolute, clock_time, duration, relative};
 pub(crate) use writer::{Format, Output, say};

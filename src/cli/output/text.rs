@@ -38,6 +38,11 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// `1 run`, `2 runs`.
+pub(crate) fn quantity(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(u64::try_from(number).unwrap_or(u64::MAX)), if number == 1 { one } else { many })
+}
+
 /// `412 B`, `1.4 kB`, `23 MB`: decimal units, as disks are sold and as `ls --si` prints.
 pub(crate) fn bytes(size: u64) -> String {
     const UNITS: [(&str, u64); 4] =
@@ -66,6 +71,8 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_204), "1,204");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(quantity(1, "run", "runs"), "1 run");
+        assert_eq!(quantity(1_000, "run", "runs"), "1,000 runs");
         assert_eq!(bytes(412), "412 B");
         assert_eq!(bytes(1_449), "1.4 kB");
         assert_eq!(bytes(23_400_000), "23 MB");

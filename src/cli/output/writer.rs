@@ -160,6 +160,11 @@ impl Output {
         }
     }
 
+    /// One value that has no form for people: indented, or on one line with `--jsonl`.
+    pub(crate) fn object(&self, value: &Value) -> Outcome {
+        if self.format == Format::JsonLines { self.json_line(value) } else { self.json(value) }
+    }
+
     /// One object, indented.
     pub(crate) fn json(&self, value: &Value) -> Outcome {
         self.line(&format!("{value:#}"))

@@ -124,7 +124,7 @@ fn wrap(rest: &[Segment], value: &Value) -> Result<Value> {
         Segment::Key(key) => Ok(Value::Object(Map::from_iter([(key.clone(), inner)]))),
         Segment::Index(0) | Segment::Append => Ok(json!([inner])),
         Segment::Index(index) => {
-            Err(Error::user(format!("There is no list yet, so its element {index} cannot be set"))
+            Err(Error::user(format!("there is no list yet, so its element {index} cannot be set"))
                 .hint("Use index 0 or `[]` for the first element."))
         }
     })

@@ -58,7 +58,7 @@ fn refused(problems: &[Problem]) -> Error {
         Some(reason) => format!("{}: {reason}", error.message()),
         None => error.message().to_owned(),
     };
-    Error::new(ErrorKind::Config, "The change was refused because the result could not be loaded; nothing was written")
+    Error::new(ErrorKind::Config, "the change was refused because the result could not be loaded; nothing was written")
         .why(why)
         .hint("Change the value and try again.")
         .details(error.data().cloned().unwrap_or(Value::Null))

@@ -48,7 +48,7 @@ pub fn patch(
 ) -> Result<EditOutcome> {
     let value = parse_json5(raw)?;
     if !value.is_object() {
-        return Err(Error::user("A configuration patch must be an object")
+        return Err(Error::user("a configuration patch must be an object")
             .hint("Write for example `{gateway: {port: 18790}}`; `null` removes a key."));
     }
     let mut plan = Vec::new();
@@ -56,7 +56,7 @@ pub fn patch(
     for path in replace_paths {
         let path_segments = target(path)?;
         let Some(replacement) = super::path::value_at(&value, &path_segments) else {
-            return Err(Error::user(format!("The patch has no value at the path to replace, `{path}`")));
+            return Err(Error::user(format!("the patch has no value at the path to replace, `{path}`")));
         };
         apply::remove(&mut rest, &path_segments);
         let change = if replacement.is_null() { Change::Unset } else { Change::Set(replacement.clone()) };
@@ -98,7 +98,7 @@ enum Change {
 fn target(path: &str) -> Result<Vec<Segment>> {
     let segments = parse_path(path)?;
     if segments.is_empty() {
-        return Err(Error::user("A configuration path is needed").hint("Write for example `gateway.port`."));
+        return Err(Error::user("a configuration path is needed").hint("Write for example `gateway.port`."));
     }
     Ok(segments)
 }

@@ -342,7 +342,7 @@ fn a_result_that_would_not_load_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Config);
     let why = error.reason().unwrap_or_default().replace(&home.path("").display().to_string(), "~/");
     insta::assert_snapshot!(format!("{}\n{why}", error.message()), @r#"
-    The change was refused because the result could not be loaded; nothing was written
+    the change was refused because the result could not be loaded; nothing was written
     ~/openclaw.json:4:11 has a value that cannot be used (at `gateway.port`): expected a whole number from 1 to 65535, found "abc"
     "#);
     assert_eq!(error.data().expect("details")["key"], json!("gateway.port"));

@@ -33,7 +33,7 @@ pub(super) fn warnings(facts: &Facts<'_>) -> Vec<Finding> {
             let target = format!("{}{place}", issue.path);
             let mut finding = Finding::new(WARNINGS, Severity::Warning, target, issue.message.clone())
                 .effect("the value is kept and has no effect");
-            if let Some(name) = &issue.suggestion {
+            if let Some(name) = issue.suggestion.as_ref().filter(|name| !issue.message.contains(name.as_str())) {
                 finding = finding.fix(format!("did you mean '{name}'?"), None);
             }
             finding

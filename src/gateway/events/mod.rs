@@ -14,7 +14,7 @@ pub(crate) use connection::Connection;
 pub(crate) use hub::Hub;
 pub(crate) use outbox::{Close, Outgoing};
 pub(crate) use pump::run as pump;
-pub(crate) use shapes::error_message;
+pub(crate) use shapes::{agent_payload, error_message};
 
 #[cfg(test)]
 mod tests;

@@ -13,40 +13,64 @@ use crate::runtime::{RunEvent, RunEventBody, RunOutcome, RunStatus};
 /// `chat` deltas carry only `deltaText`; the whole text comes once, as `message` of the final state.
 pub(crate) fn run_event(event: &RunEvent) -> Vec<Arc<EventFrame>> {
     match &event.body {
-        RunEventBody::Started => vec![agent(event, "lifecycle", &json!({"phase": "start", "startedAt": event.ts}))],
+        RunEventBody::Text { delta } => vec![agent_delta(event, ASSISTANT, delta), chat_delta(event, delta)],
+        RunEventBody::Thinking { delta } => vec![agent_delta(event, THINKING, delta)],
+        RunEventBody::Ended { outcome } => vec![agent(event), chat_end(event, outcome)],
+        RunEventBody::Started
+        | RunEventBody::Model { .. }
+        | RunEventBody::ToolStart { .. }
+        | RunEventBody::ToolEnd { .. }
+        | RunEventBody::Usage { .. } => vec![agent(event)],
+    }
+}
+
+/// Stream of a reply's text.
+const ASSISTANT: &str = "assistant";
+/// Stream of a model's reasoning.
+const THINKING: &str = "thinking";
+
+/// The `agent` event of one run event: `{runId, sessionKey, sessionId, agentId, stream, data, seq, ts}`.
+pub(crate) fn agent_payload(event: &RunEvent) -> Value {
+    let (stream, data) = agent_data(&event.body, event.ts);
+    let mut params = base(event);
+    params["stream"] = stream.into();
+    params["data"] = data;
+    params["seq"] = event.seq.into();
+    params["ts"] = event.ts.into();
+    params
+}
+
+/// `stream` and `data`.
+fn agent_data(body: &RunEventBody, ts: i64) -> (&'static str, Value) {
+    match body {
+        RunEventBody::Started => ("lifecycle", json!({"phase": "start", "startedAt": ts})),
         RunEventBody::Model { provider, model } => {
-            vec![agent(event, "lifecycle", &json!({"phase": "model", "provider": provider, "model": model}))]
+            ("lifecycle", json!({"phase": "model", "provider": provider, "model": model}))
         }
-        RunEventBody::Text { delta } => vec![agent_delta(event, "assistant", delta), chat_delta(event, delta)],
-        RunEventBody::Thinking { delta } => vec![agent_delta(event, "thinking", delta)],
-        RunEventBody::ToolStart { tool_call_id, name, arguments } => vec![agent(
-            event,
-            "tool",
-            &json!({"phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments}),
-        )],
+        RunEventBody::Text { delta } => (ASSISTANT, json!({"delta": delta})),
+        RunEventBody::Thinking { delta } => (THINKING, json!({"delta": delta})),
+        RunEventBody::ToolStart { tool_call_id, name, arguments } => {
+            ("tool", json!({"phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments}))
+        }
         RunEventBody::ToolEnd { tool_call_id, name, is_error, content, details, duration_ms } => {
             let mut result = json!({"content": content});
             if let Some(details) = details {
                 result["details"] = details.clone();
             }
-            vec![agent(
-                event,
-                "tool",
-                &json!({
-                    "phase": "result", "name": name, "toolCallId": tool_call_id, "isError": is_error,
-                    "durationMs": duration_ms, "result": result,
-                }),
-            )]
+            let data = json!({
+                "phase": "result", "name": name, "toolCallId": tool_call_id, "isError": is_error,
+                "durationMs": duration_ms, "result": result,
+            });
+            ("tool", data)
         }
-        RunEventBody::Usage { usage } => vec![agent(
-            event,
-            "usage",
-            &json!({
+        RunEventBody::Usage { usage } => {
+            let data = json!({
                 "inputTokens": usage.input, "outputTokens": usage.output, "totalTokens": usage.total_tokens,
                 "usage": usage,
-            }),
-        )],
-        RunEventBody::Ended { outcome } => vec![lifecycle_end(event, outcome), chat_end(event, outcome)],
+            });
+            ("usage", data)
+        }
+        RunEventBody::Ended { outcome } => ("lifecycle", end_data(outcome)),
     }
 }
 
@@ -60,15 +84,11 @@ fn numbering(event: &RunEvent) -> Value {
     json!({"seq": event.seq, "ts": event.ts})
 }
 
-fn agent(event: &RunEvent, stream: &str, data: &Value) -> Arc<EventFrame> {
-    let mut params = base(event);
-    params["stream"] = stream.into();
-    params["data"] = data.clone();
-    params["seq"] = event.seq.into();
-    params["ts"] = event.ts.into();
-    EventFrame::new("agent", &params)
+fn agent(event: &RunEvent) -> Arc<EventFrame> {
+    EventFrame::new("agent", &agent_payload(event))
 }
 
+/// [`agent_payload`] of a text, in a form that can be joined with the next one.
 fn agent_delta(event: &RunEvent, stream: &str, delta: &str) -> Arc<EventFrame> {
     let mut before = base(event);
     before["stream"] = stream.into();
@@ -82,7 +102,7 @@ fn chat_delta(event: &RunEvent, delta: &str) -> Arc<EventFrame> {
     EventFrame::delta("chat", event.run_id.as_str(), &before, None, "deltaText", delta, &numbering(event))
 }
 
-fn lifecycle_end(event: &RunEvent, outcome: &RunOutcome) -> Arc<EventFrame> {
+fn end_data(outcome: &RunOutcome) -> Value {
     let mut data = json!({
         "phase": "end", "startedAt": outcome.started_at, "endedAt": outcome.ended_at,
         "provider": outcome.provider, "model": outcome.model, "stopReason": outcome.stop_reason,
@@ -99,7 +119,7 @@ fn lifecycle_end(event: &RunEvent, outcome: &RunOutcome) -> Arc<EventFrame> {
             data["error"] = error_message(outcome).into();
         }
     }
-    agent(event, "lifecycle", &data)
+    data
 }
 
 fn chat_end(event: &RunEvent, outcome: &RunOutcome) -> Arc<EventFrame> {

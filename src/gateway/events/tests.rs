@@ -88,6 +88,37 @@ fn a_text_delta_is_an_agent_and_a_chat_notification() {
 }
 
 #[test]
+fn the_payload_of_every_event_is_what_a_connection_gets() {
+    let end = |details| RunEventBody::ToolEnd {
+        tool_call_id: "c".into(),
+        name: "ls".into(),
+        is_error: false,
+        content: Vec::new(),
+        details,
+        duration_ms: 3,
+    };
+    let bodies = [
+        RunEventBody::Started,
+        RunEventBody::Model { provider: "p".into(), model: "m".into() },
+        text("a \"b\"\u{1f600}\n"),
+        RunEventBody::Thinking { delta: "hm".into() },
+        RunEventBody::ToolStart { tool_call_id: "c".into(), name: "ls".into(), arguments: json!({"path": "."}) },
+        end(None),
+        end(Some(json!({"entries": 2}))),
+        RunEventBody::Usage { usage: Usage::default() },
+        RunEventBody::Ended { outcome: Arc::new(outcome(RunStatus::Aborted)) },
+    ];
+    for body in bodies {
+        let event = event(4, body);
+        let frames = render(&shapes::run_event(&event));
+        let mut sent = frames[0]["params"].clone();
+        sent.as_object_mut().unwrap().remove("eventSeq");
+        assert_eq!(frames[0]["method"], "agent");
+        assert_eq!(shapes::agent_payload(&event), sent);
+    }
+}
+
+#[test]
 fn every_end_has_exactly_one_chat_state() {
     for (status, state, phase) in [
         (RunStatus::Ok, "final", "end"),

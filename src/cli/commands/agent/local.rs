@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::cli::commands::{agents, files};
 use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
+use crate::cli::signals::{Signal, Signals};
+use crate::config::LoadedConfig;
 use crate::core::{Error, ErrorKind, Result, RunId, now_ms};
+use crate::gateway;
 use crate::providers::ProviderRegistry;
 use crate::runtime::{AcceptedStatus, RunEvent, RunEventBody, RunOutcome, Runtime, RuntimeEvent, TurnRequest};
 use crate::session::ContentBlock;
@@ -26,18 +28,25 @@ const ABORT: Duration = Duration::from_secs(3);
 /// Opens the state, runs the turn, closes the state.
 pub(super) async fn run(context: &Context, turn: &Turn) -> Outcome {
     let config = Arc::new(context.config()?);
+    let mut signals = Signals::listen()?;
     let store = Store::open(
         &context.paths,
         &OpenOptions { durability_full: config.view.durability_full, access: Access::Write },
     )
     .map_err(in_use)?;
-    let result = with_store(context, config, store.clone(), turn).await;
+    let result = with_store(context, config, store.clone(), turn, &mut signals).await;
     let closed = store.close().await;
     result?;
     Ok(closed?)
 }
 
-async fn with_store(context: &Context, config: Arc<crate::config::LoadedConfig>, store: Store, turn: &Turn) -> Outcome {
+async fn with_store(
+    context: &Context,
+    config: Arc<LoadedConfig>,
+    store: Store,
+    turn: &Turn,
+    signals: &mut Signals,
+) -> Outcome {
     for agent in &config.view.agents {
         files::make_directory(&agents::workspace(agent, &context.paths))?;
     }
@@ -46,13 +55,13 @@ async fn with_store(context: &Context, config: Arc<crate::config::LoadedConfig>,
         let _found = providers.discover_local().await;
     }
     let runtime = Runtime::start(store, context.paths.clone(), config, providers).await?;
-    let result = one_turn(context, &runtime, turn).await;
+    let result = one_turn(context, &runtime, turn, signals).await;
     let shut = runtime.shutdown(ABORT).await;
     result?;
     Ok(shut?)
 }
 
-async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn) -> Outcome {
+async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &mut Signals) -> Outcome {
     let (key, agent) = runtime.session_key(turn.key().as_deref(), turn.agent.as_deref())?;
     let mut events = runtime.subscribe();
     let started_at = now_ms();
@@ -74,27 +83,30 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn) -> Outcome 
     if let AcceptedStatus::Finished(outcome) = &accepted.status {
         return printer.finish(&Ending::of_run(outcome), started_at, outcome.ended_at);
     }
-    let mut stopping = false;
+    let mut stopped_by: Option<Signal> = None;
     loop {
         let next = tokio::select! {
-            next = next(&mut events, &accepted.run_id, runtime) => next?,
-            interrupt = tokio::signal::ctrl_c() => {
-                interrupt.map_err(Stop::from)?;
-                if stopping {
-                    return Err(Stop::Interrupted);
+            next = next(&mut events, &accepted.run_id, runtime) => next,
+            signal = signals.next() => {
+                if stopped_by.is_some() {
+                    printer.end_line()?;
+                    return Err(Stop::Signal(signal));
                 }
-                stopping = true;
+                stopped_by = Some(signal);
                 runtime.abort(&key, Some(&accepted.run_id));
                 continue;
             }
         };
-        match next {
-            Next::Event(event) => printer.event(&payload(&event))?,
-            Next::End(_) if stopping => {
-                printer.interrupted()?;
-                return Err(Stop::Interrupted);
+        match (next, stopped_by) {
+            (Ok(Next::Event(event)), _) => printer.event(&gateway::agent_payload(&event))?,
+            (Ok(Next::End(_)), Some(signal)) => return printer.stopped(signal),
+            (Ok(Next::End(outcome)), None) => {
+                return printer.finish(&Ending::of_run(&outcome), started_at, outcome.ended_at);
             }
-            Next::End(outcome) => return printer.finish(&Ending::of_run(&outcome), started_at, outcome.ended_at),
+            (Err(error), _) => {
+                printer.end_line()?;
+                return Err(error.into());
+            }
         }
     }
 }
@@ -124,34 +136,6 @@ async fn next(events: &mut Receiver<RuntimeEvent>, run: &RunId, runtime: &Runtim
             }
         }
     }
-}
-
-/// The event in the shape of OpenClaw's `agent` event, as a gateway sends it.
-fn payload(event: &RunEvent) -> Value {
-    let (stream, data) = match &event.body {
-        RunEventBody::Started => ("lifecycle", json!({ "phase": "start", "startedAt": event.ts })),
-        RunEventBody::Model { provider, model } => {
-            ("lifecycle", json!({ "phase": "model", "provider": provider, "model": model }))
-        }
-        RunEventBody::Text { delta } => ("assistant", json!({ "delta": delta })),
-        RunEventBody::Thinking { delta } => ("thinking", json!({ "delta": delta })),
-        RunEventBody::ToolStart { tool_call_id, name, arguments } => {
-            ("tool", json!({ "phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments }))
-        }
-        RunEventBody::ToolEnd { tool_call_id, name, is_error, content, details, duration_ms } => (
-            "tool",
-            json!({
-                "phase": "result", "name": name, "toolCallId": tool_call_id, "isError": is_error,
-                "durationMs": duration_ms, "result": { "content": content, "details": details },
-            }),
-        ),
-        RunEventBody::Usage { usage } => ("usage", json!({ "usage": usage })),
-        RunEventBody::Ended { outcome } => ("lifecycle", json!({ "phase": "end", "stopReason": outcome.stop_reason })),
-    };
-    json!({
-        "runId": event.run_id, "sessionKey": event.session_key, "sessionId": event.session_id,
-        "agentId": event.agent_id, "stream": stream, "data": data, "seq": event.seq, "ts": event.ts,
-    })
 }
 
 /// The lock's error, for somebody who wanted a reply.

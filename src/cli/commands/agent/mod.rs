@@ -45,7 +45,7 @@ pub(crate) struct AgentArgs {
     /// off, minimal, low, medium or high.
     #[arg(long, value_name = "LEVEL")]
     thinking: Option<String>,
-    /// Seconds the reply may take [default: timeoutSeconds of the agent, else 600].
+    /// Seconds for the reply [default: the agent's timeoutSeconds, else 600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
     /// Run the turn in this process even if a gateway could.
@@ -57,6 +57,9 @@ pub(crate) struct AgentArgs {
     /// Gateway token.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
+    /// Gateway password, where it uses one.
+    #[arg(long, value_name = "PASSWORD", conflicts_with = "token")]
+    password: Option<String>,
     /// Name of the channel the message came by, kept with it.
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
@@ -83,7 +86,13 @@ pub(super) struct Turn {
 
 /// Runs the turn.
 pub(crate) fn run(context: &Context, args: AgentArgs) -> Outcome {
-    let (local, url, token) = (args.local, args.url.clone(), args.token.clone());
+    let local = args.local;
+    let connect = ConnectArgs {
+        url: args.url.clone(),
+        token: args.token.clone(),
+        password: args.password.clone(),
+        ..ConnectArgs::default()
+    };
     let turn = turn(context, args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -93,13 +102,15 @@ pub(crate) fn run(context: &Context, args: AgentArgs) -> Outcome {
         return runtime.block_on(local::run(context, &turn));
     }
     let config = context.config();
-    let connect = ConnectArgs { url, token, ..ConnectArgs::default() };
     let target = Target::resolve(context, &connect, config.as_ref().ok())?;
     let explicit = target.explicit;
     match runtime.block_on(remote::run(context, &target, connect.patience(), &turn)) {
         Err(remote::Failed::NotConnected(error)) if error.kind() == ErrorKind::Unreachable && !explicit => {
             context.out.note("no gateway is running: running here");
             runtime.block_on(local::run(context, &turn))
+        }
+        Err(remote::Failed::NotConnected(error)) if error.kind() == ErrorKind::Timeout => {
+            Err(error.hint("openclaw doctor says who holds the port; --local runs the turn in this process").into())
         }
         Err(remote::Failed::NotConnected(error)) => Err(Stop::Error(error)),
         Err(remote::Failed::Stopped(stop)) => Err(stop),

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cli::commands::models::OFFLINE_NOTE;
 use crate::cli::context::Context;
-use crate::cli::error::Outcome;
+use crate::cli::error::{Outcome, Stop};
 use crate::cli::output::{Format, Meaning, Output, clean, duration, one_line, say};
+use crate::cli::signals::Signal;
+use crate::core::{Error, ErrorKind};
 
 use super::ending::Ending;
 
@@ -123,9 +125,7 @@ impl Printer {
             Format::Text => {
                 let missing = missing(&self.text, &ending.text);
                 self.delta(&missing)?;
-                if !self.at_line_start {
-                    self.print("\n")?;
-                }
+                self.end_line()?;
             }
             Format::Json if ending.status == "ok" => self.out.json(&self.result(ending, started_at, ended_at))?,
             Format::JsonLines if ending.status == "ok" => {
@@ -139,19 +139,34 @@ impl Printer {
             }
             Format::Json | Format::JsonLines => {}
         }
-        let mut details = self.identity.clone();
-        details["text"] =
-            if ending.text.is_empty() { self.text.trim_end().into() } else { ending.text.as_str().into() };
-        ending.stop(details)
+        ending.stop(self.details(&ending.text))
     }
 
-    /// The person stopped it.
-    pub(super) fn interrupted(&mut self) -> Outcome {
-        if !self.at_line_start {
-            self.print("\n")?;
+    /// The run was aborted because a signal asked for it.
+    pub(super) fn stopped(&mut self, signal: Signal) -> Outcome {
+        self.end_line()?;
+        if self.out.is_text() {
+            self.out.note("stopped");
+        } else {
+            let error = Error::new(ErrorKind::Cancelled, "the reply was stopped")
+                .why(format!("{} came; what the reply had so far is kept", signal.name()))
+                .hint("send the message again, or ask the agent to go on")
+                .details(self.details(""));
+            self.out.error(&error)?;
         }
-        self.out.note("stopped");
-        Ok(())
+        Err(Stop::Signal(signal))
+    }
+
+    /// Ends a line of text that was begun, so that an error starts on one of its own.
+    pub(super) fn end_line(&mut self) -> Outcome {
+        if self.at_line_start { Ok(()) } else { self.print("\n") }
+    }
+
+    /// Which run it was, and what it said, for programs.
+    fn details(&self, text: &str) -> Value {
+        let mut details = self.identity.clone();
+        details["text"] = if text.is_empty() { self.text.trim_end().into() } else { text.into() };
+        details
     }
 
     fn result(&self, ending: &Ending, started_at: i64, ended_at: i64) -> Value {

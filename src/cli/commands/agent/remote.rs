@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::cli::client::{Connection, Incoming, Target};
 use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
+use crate::cli::signals::{Signal, Signals};
 use crate::core::{Error, ErrorKind, now_ms};
 
 use super::Turn;
@@ -39,7 +40,11 @@ impl<E: Into<Stop>> From<E> for Failed {
 
 /// Sends the message and prints what comes back.
 pub(super) async fn run(context: &Context, target: &Target, patience: Duration, turn: &Turn) -> Result<(), Failed> {
-    let mut connection = Connection::open(target, patience, &context.out).await.map_err(Failed::NotConnected)?;
+    let mut signals = Signals::listen()?;
+    let mut connection = tokio::select! {
+        connection = Connection::open(target, patience, &context.out) => connection.map_err(Failed::NotConnected)?,
+        signal = signals.next() => return Err(Failed::Stopped(Stop::Signal(signal))),
+    };
     let asked = connection.send("agent", &parameters(turn)).await?;
     let mut exchange = Exchange {
         printer: Printer::new(context),
@@ -47,12 +52,15 @@ pub(super) async fn run(context: &Context, target: &Target, patience: Duration, 
         waiting: None,
         accepted: None,
         fallback: None,
-        stopping: false,
+        stopped_by: None,
         started_at: now_ms(),
         deadline: Instant::now() + turn.timeout.map_or(FOREVER, |limit| limit + MARGIN),
-        patient: turn.timeout.is_none(),
     };
-    Ok(exchange.run(&mut connection, turn).await?)
+    let result = exchange.run(&mut connection, turn, &mut signals).await;
+    if result.is_err() {
+        exchange.printer.end_line()?;
+    }
+    Ok(result?)
 }
 
 fn parameters(turn: &Turn) -> Value {
@@ -83,20 +91,18 @@ struct Exchange {
     accepted: Option<Value>,
     /// The end as `agent.wait` tells it, in case the last event does not come.
     fallback: Option<Ending>,
-    stopping: bool,
+    stopped_by: Option<Signal>,
     started_at: i64,
     deadline: Instant,
-    patient: bool,
 }
 
 impl Exchange {
-    async fn run(&mut self, connection: &mut Connection, turn: &Turn) -> Outcome {
+    async fn run(&mut self, connection: &mut Connection, turn: &Turn, signals: &mut Signals) -> Outcome {
         loop {
             let incoming = tokio::select! {
                 incoming = connection.next() => incoming?,
-                interrupt = tokio::signal::ctrl_c() => {
-                    interrupt.map_err(Stop::from)?;
-                    self.interrupt(connection).await?;
+                signal = signals.next() => {
+                    self.stop(connection, signal).await?;
                     continue;
                 }
                 () = sleep_until(self.deadline) => return self.late(turn),
@@ -137,7 +143,7 @@ impl Exchange {
             let wait = json!({ "runId": accepted["runId"], "timeoutMs": 24 * 3_600_000_u64 });
             self.waiting = Some(connection.send("agent.wait", &wait).await?);
             self.accepted = Some(accepted);
-            if self.stopping {
+            if self.stopped_by.is_some() {
                 self.abort(connection).await?;
             }
         } else if Some(id) == self.waiting
@@ -150,12 +156,12 @@ impl Exchange {
         Ok(None)
     }
 
-    /// First Ctrl-C: the run is aborted and its end awaited. Second: we leave at once.
-    async fn interrupt(&mut self, connection: &mut Connection) -> Outcome {
-        if self.stopping {
-            return Err(Stop::Interrupted);
+    /// First signal: the run is aborted and its end awaited. Second: we leave at once.
+    async fn stop(&mut self, connection: &mut Connection, signal: Signal) -> Outcome {
+        if self.stopped_by.is_some() {
+            return Err(Stop::Signal(signal));
         }
-        self.stopping = true;
+        self.stopped_by = Some(signal);
         self.deadline = Instant::now() + ABORT;
         self.abort(connection).await
     }
@@ -169,9 +175,8 @@ impl Exchange {
     }
 
     fn end(&mut self, ending: &Ending) -> Outcome {
-        if self.stopping {
-            self.printer.interrupted()?;
-            return Err(Stop::Interrupted);
+        if let Some(signal) = self.stopped_by {
+            return self.printer.stopped(signal);
         }
         self.printer.finish(ending, self.started_at, now_ms())
     }
@@ -181,9 +186,8 @@ impl Exchange {
         if let Some(ending) = self.fallback.take() {
             return self.end(&ending);
         }
-        if self.stopping || self.patient {
-            self.printer.interrupted()?;
-            return Err(Stop::Interrupted);
+        if let Some(signal) = self.stopped_by {
+            return self.printer.stopped(signal);
         }
         let limit = turn.timeout.unwrap_or_default().as_secs();
         Err(Error::new(ErrorKind::Timeout, format!("no complete reply within {limit} s"))

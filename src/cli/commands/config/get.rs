@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
 use crate::cli::output::{Format, clean};
-use crate::cli::suggest;
 use crate::config;
+use crate::core::suggest::did_you_mean;
 use crate::core::{Error, Result};
 
 /// Flags of `config get`.
@@ -54,5 +54,13 @@ fn unknown(root: &Value, path: &str) -> Error {
         written.into_iter().chain(known).flat_map(|fields| fields.keys().map(String::as_str)).collect();
     Error::not_found(format!("the configuration has no value at '{path}'"))
         .why("it is not set, so its default applies")
-        .hint(suggest::hint(last, names.iter().copied(), "openclaw config schema lists what can be set"))
+        .hint(did_you_mean(last, names.iter().copied()).map_or_else(
+            || "openclaw config schema lists what can be set".to_owned(),
+            |name| {
+                format!(
+                    "did you mean '{}{name}'?",
+                    if parent.is_empty() { String::new() } else { format!("{parent}.") }
+                )
+            },
+        ))
 }

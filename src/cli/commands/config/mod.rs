@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: ConfigArgs) -> Outcome {
         ConfigCommand::Unset(args) => unset::run(context, &args),
         ConfigCommand::Patch(args) => patch::run(context, &args),
         ConfigCommand::Validate => validate::run(context),
-        ConfigCommand::Schema => context.out.json(&crate::config::schema()),
+        ConfigCommand::Schema => context.out.object(&crate::config::schema()),
     }
 }
 

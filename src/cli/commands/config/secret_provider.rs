@@ -7,50 +7,49 @@ use crate::core::{Error, Result};
 
 /// Flags of the builder.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Secret provider builder")]
 #[expect(clippy::struct_field_names, reason = "the names are the flags, and clap derives the flags from them")]
 pub(super) struct ProviderArgs {
     /// Where the provider's secrets are.
-    #[arg(long, value_name = "SOURCE", value_enum)]
+    #[arg(long, value_name = "SOURCE", value_enum, hide = true)]
     provider_source: Option<ProviderSource>,
     /// env: variable that may be read (repeatable).
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, value_name = "VAR", hide = true)]
     provider_allowlist: Vec<String>,
     /// file: path.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide = true)]
     provider_path: Option<String>,
     /// file: singleValue or json.
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", hide = true)]
     provider_mode: Option<String>,
     /// file: most bytes.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", hide = true)]
     provider_max_bytes: Option<u64>,
     /// file, exec: time allowed, in milliseconds.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", hide = true)]
     provider_timeout_ms: Option<u64>,
     /// exec: absolute path of the command.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide = true)]
     provider_command: Option<String>,
     /// exec: argument (repeatable).
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true, hide = true)]
     provider_arg: Vec<String>,
     /// exec: variable to set, KEY=VALUE (repeatable).
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", hide = true)]
     provider_env: Vec<String>,
     /// exec: variable to pass on (repeatable).
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, value_name = "VAR", hide = true)]
     provider_pass_env: Vec<String>,
     /// exec: directory the command must be in (repeatable).
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide = true)]
     provider_trusted_dir: Vec<String>,
     /// exec: silence allowed, in milliseconds.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", hide = true)]
     provider_no_output_timeout_ms: Option<u64>,
     /// exec: most bytes of output.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", hide = true)]
     provider_max_output_bytes: Option<u64>,
     /// exec: the output must be JSON.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     provider_json_only: bool,
 }
 

@@ -26,8 +26,25 @@ const PROTECTED: [&str; 8] = [
     "secrets.providers",
 ];
 
+/// Examples, and the flags that few need, which are hidden above so that the help fits a screen.
+const MORE_HELP: &str = "Examples:
+  openclaw config set gateway.port 19001 --dry-run
+  openclaw config set agents.defaults.model.primary anthropic/claude-sonnet-4-5
+  openclaw config set models.providers.openai.apiKey --ref-source env --ref-id OPENAI_API_KEY
+
+Only if the file has that value there: --expect-current-json JSON, or none: --expect-current-absent
+Secret reference: --ref-source env|file|exec --ref-id ID [--ref-provider ALIAS]
+Secret provider (PATH secrets.providers.ALIAS; what ends in … can be repeated):
+  --provider-source env   --provider-allowlist VAR…
+  --provider-source file  --provider-path PATH --provider-mode singleValue|json --provider-max-bytes N
+  --provider-source exec  --provider-command PATH --provider-arg ARG… --provider-env KEY=VALUE…
+                          --provider-pass-env VAR… --provider-trusted-dir PATH… --provider-json-only
+                          --provider-no-output-timeout-ms MS --provider-max-output-bytes N
+  file and exec           --provider-timeout-ms MS";
+
 /// Flags of `config set`.
 #[derive(Debug, Args)]
+#[command(after_help = MORE_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent flag of the command line")]
 pub(crate) struct SetArgs {
     /// Path like gateway.port or agents.list[0].id.
@@ -55,19 +72,19 @@ pub(crate) struct SetArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "value"])]
     batch_file: Option<PathBuf>,
     /// Write only if the value in the file is exactly this JSON.
-    #[arg(long, value_name = "JSON", conflicts_with = "expect_current_absent")]
+    #[arg(long, value_name = "JSON", conflicts_with = "expect_current_absent", hide = true)]
     expect_current_json: Option<String>,
     /// Write only if the file has no value there.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     expect_current_absent: bool,
     /// Secret reference: env, file or exec.
-    #[arg(long, value_name = "SOURCE", requires = "ref_id", value_parser = ["env", "file", "exec"])]
+    #[arg(long, value_name = "SOURCE", requires = "ref_id", value_parser = ["env", "file", "exec"], hide = true)]
     ref_source: Option<String>,
     /// Secret reference: provider alias [default: default].
-    #[arg(long, value_name = "ALIAS", requires = "ref_source")]
+    #[arg(long, value_name = "ALIAS", requires = "ref_source", hide = true)]
     ref_provider: Option<String>,
     /// Secret reference: id within the provider.
-    #[arg(long, value_name = "ID", requires = "ref_source")]
+    #[arg(long, value_name = "ID", requires = "ref_source", hide = true)]
     ref_id: Option<String>,
     #[command(flatten)]
     provider: ProviderArgs,

@@ -6,7 +6,6 @@ use serde_json::Value;
 use crate::cli::client::{ConnectArgs, RpcClient, Target};
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
-use crate::cli::output::Format;
 use crate::core::{Error, Result};
 
 /// Flags of `gateway call`.
@@ -33,10 +32,7 @@ pub(crate) fn run(context: &Context, args: &CallArgs) -> Outcome {
     let target = Target::resolve(context, &args.connect, config.as_ref())?;
     let client = RpcClient::new(target, args.connect.patience(), &context.out);
     let result = client.call(&args.method, &params)?;
-    match context.out.format() {
-        Format::Json | Format::Text => context.out.json(&result),
-        Format::JsonLines => context.out.json_line(&result),
-    }
+    context.out.object(&result)
 }
 
 fn parameters(text: &str) -> Result<Value> {

@@ -4,7 +4,6 @@ mod banner;
 mod call;
 mod options;
 mod run;
-mod signals;
 mod status;
 
 use clap::{Args, Subcommand};

@@ -7,6 +7,8 @@ use crate::cli::commands::{agents, files};
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
 use crate::cli::logging;
+use crate::cli::output::quantity;
+use crate::cli::signals::Signals;
 use crate::config::{self, LoadedConfig};
 use crate::core::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway, GatewayOptions};
@@ -16,7 +18,6 @@ use crate::state::{Access, OpenOptions, Store};
 
 use super::banner::{Auth, Banner};
 use super::options::RunArgs;
-use super::signals::Signals;
 
 /// How long runs may go on after the first signal.
 const GRACE: Duration = Duration::from_secs(20);
@@ -96,7 +97,7 @@ async fn serve(context: &Context, loaded: LoadedConfig, options: GatewayOptions,
         tokio::spawn(async move { discover(&context, &providers, &before).await })
     });
     let ended = tokio::select! {
-        signal = signals.next() => Some(signal),
+        signal = signals.next() => Some(signal.name()),
         () = gateway.wait() => None,
     };
     if let Some(task) = discovery {
@@ -116,7 +117,8 @@ async fn stop(
     let active = runtime.active_run_count();
     if active > 0 {
         let grace = GRACE.as_secs();
-        context.out.note(&format!("{reason}: letting {active} runs finish (at most {grace} s; again to stop them)"));
+        let runs = quantity(active, "run", "runs");
+        context.out.note(&format!("{reason}: letting {runs} finish (at most {grace} s; again to stop them)"));
     }
     tracing::info!(reason, active, "gateway stops");
     let mut patient = std::pin::pin!(gateway.shutdown(reason, GRACE));

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::cli::client::{ConnectArgs, RpcClient, Target};
 use crate::cli::context::Context;
-use crate::cli::error::{Outcome, Stop};
+use crate::cli::error::{Outcome, Stop, error_object};
 use crate::cli::output::{Meaning, duration, one_line};
+use crate::core::ErrorKind;
 
 /// Flags of `gateway status`.
 #[derive(Debug, Args)]
@@ -26,12 +27,15 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
     let loaded = context.config();
     let target = Target::resolve(context, &args.connect, loaded.as_ref().ok())?;
     let has_secret = target.secret.is_some();
+    let config_path = context.config_path();
     let client = RpcClient::new(target, args.connect.patience(), &context.out);
     let probe = (!args.no_probe).then(|| client.call("status", &json!({})));
     let mut value = json!({
+        "ok": true,
         "url": client.target().url(),
         "stateDir": context.paths.root,
-        "configPath": context.config_path(),
+        "configPath": config_path,
+        "configExists": config_path.exists(),
         "logFile": context.log_file(loaded.as_ref().ok()),
         "hasSecret": has_secret,
         "configValid": loaded.is_ok(),
@@ -48,7 +52,13 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
                 "pid": found(&["/pid"]),
             });
         }
-        Some(Err(error)) => value["rpc"] = json!({ "ok": false, "error": error.to_json() }),
+        Some(Err(error)) => {
+            value["rpc"] = json!({ "ok": false, "error": error.to_json() });
+            if args.require_rpc {
+                value["ok"] = false.into();
+                value["error"] = error_object(error)["error"].take();
+            }
+        }
     }
     context.out.data(&value, "", || text(context, &value))?;
     match probe {
@@ -82,21 +92,34 @@ fn text(context: &Context, value: &Value) -> String {
         line
     } else {
         let message = one_line(rpc["error"]["message"].as_str().unwrap_or_default(), 200);
-        format!("{}  {message}", out.paint(Meaning::Error, "not running"))
+        let word = if is_unreachable(&rpc["error"]) { "not running" } else { "not usable" };
+        format!("{}  {message}", out.paint(Meaning::Error, word))
     };
     let mut lines = vec![
         format!("gateway   {state}"),
         format!("url       {}", shown("url")),
-        format!(
-            "config    {}{}",
-            shown("configPath"),
-            if value["configValid"] == true { "" } else { "  (broken: openclaw config validate)" }
-        ),
+        format!("config    {}{}", shown("configPath"), config_note(value)),
         format!("state     {}", shown("stateDir")),
         format!("log       {}", shown("logFile")),
     ];
     if rpc["ok"] == false {
-        lines.push(format!("fix       {}", out.paint(Meaning::Accent, "openclaw gateway run")));
+        let fix = one_line(rpc["error"]["hint"].as_str().unwrap_or("openclaw gateway run"), 200);
+        lines.push(format!("fix       {}", out.paint(Meaning::Accent, &fix)));
     }
     lines.join("\n")
+}
+
+fn config_note(value: &Value) -> &'static str {
+    if value["configValid"] != true {
+        "  (broken: openclaw config validate)"
+    } else if value["configExists"] != true {
+        "  (not there: defaults apply)"
+    } else {
+        ""
+    }
+}
+
+/// Whether the error of a probe means that nothing listens.
+fn is_unreachable(error: &Value) -> bool {
+    error["code"] == ErrorKind::Unreachable.as_str()
 }

@@ -33,11 +33,12 @@ pub(crate) struct DeleteArgs {
 /// Deletes a conversation.
 pub(crate) fn run(context: &Context, args: &DeleteArgs) -> Outcome {
     let config = context.config().ok(); // dropped: deleting needs no configuration, only a reachable gateway or the file
-    let (_, entry) = lookup::find(context, &args.key)?;
-    confirm(context, args, &entry)?;
     let target = Target::resolve(context, &args.connect, config.as_ref())?;
     let explicit = target.explicit;
     let client = RpcClient::new(target, args.connect.patience(), &context.out);
+    // A gateway that a person named has a database of its own, so what the key means is its to say.
+    let entry = if explicit { described(&client, &args.key)? } else { lookup::find(context, &args.key)?.1 };
+    confirm(context, args, &entry)?;
     let params = json!({ "key": entry.key, "agentId": entry.agent_id, "deleteTranscript": !args.keep_transcript });
     let deleted = match client.call("sessions.delete", &params) {
         Ok(answer) => answer["deleted"].as_bool().unwrap_or(true),
@@ -49,6 +50,23 @@ pub(crate) fn run(context: &Context, args: &DeleteArgs) -> Outcome {
     }
     let fields = json!({ "key": entry.key, "sessionId": entry.session_id, "deleted": true });
     context.out.done(fields, &format!("deleted {}", one_line(entry.key.as_str(), 200)))
+}
+
+/// The conversation of another gateway, by its whole key.
+fn described(client: &RpcClient, key: &str) -> Result<SessionEntry> {
+    let mut answer = client.call("sessions.describe", &json!({ "key": key }))?;
+    let row = answer["session"].take();
+    let (key, agent) = (row["key"].as_str().unwrap_or(key).to_owned(), row["agentId"].as_str().map(ToOwned::to_owned));
+    let mut entry: SessionEntry = serde_json::from_value(row).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, "the gateway describes the session in a form that is not understood")
+            .hint("is it of another version? openclaw gateway status")
+            .source(error)
+    })?;
+    entry.key = key.into();
+    if let Some(agent) = agent {
+        entry.agent_id = agent.into();
+    }
+    Ok(entry)
 }
 
 fn delete_here(context: &Context, args: &DeleteArgs, entry: &SessionEntry) -> Result<bool> {

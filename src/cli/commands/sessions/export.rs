@@ -23,8 +23,8 @@ pub(crate) struct ExportArgs {
     /// Session key or id, or the beginning of one.
     #[arg(value_name = "KEY")]
     key: String,
-    /// Form of the export.
-    #[arg(long, value_enum, default_value = "jsonl")]
+    /// jsonl (every event, nothing lost), json (one object) or markdown (for reading).
+    #[arg(long, value_enum, default_value = "jsonl", hide_possible_values = true)]
     format: ExportFormat,
     /// File to write instead of stdout.
     #[arg(short, long, value_name = "FILE")]
