@@ -100,7 +100,7 @@ impl ModelInfo {
 }
 
 /// One model call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelRequest {
     /// Model id as the provider knows it.
     pub model: String,

@@ -156,7 +156,7 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// Calls the model, moving on to the next candidate when the provider's own fault kept it from answering at all.
-    async fn call_model(&mut self, request: ModelRequest) -> Called {
+    async fn call_model(&mut self, mut request: ModelRequest) -> Called {
         let began = Instant::now();
         loop {
             let model = self.host.candidate(self.attempt);
@@ -164,11 +164,14 @@ impl Turn<'_> {
                 self.host.emit(RunEventBody::Model { provider: info.provider.clone(), model: info.id.clone() });
             }
             let mut answer = ModelAnswer::default();
-            let failure = self.stream(request.clone(), &mut answer).await.err();
+            // The conversation may be long; it is copied only for the sake of another candidate.
+            let is_last = self.host.candidate(self.attempt + 1).is_none();
+            let attempt = if is_last { std::mem::take(&mut request) } else { request.clone() };
+            let failure = self.stream(attempt, &mut answer).await.err();
             if let Some(Failure::Provider(error)) = &failure
                 && error.class.is_provider_side()
                 && !error.started
-                && self.host.candidate(self.attempt + 1).is_some()
+                && !is_last
             {
                 tracing::warn!(run = %self.prepared.run_id, error = %error, "model failed before it answered; trying the next one");
                 self.attempt += 1;

@@ -20,8 +20,8 @@ use crate::session::key;
 use crate::session::projection::SessionState;
 use crate::state::{RunRow, StatePaths, Store, StoredEvent};
 
-/// Broadcast slots; a subscriber that falls further behind is told that it missed events.
-const EVENT_SLOTS: usize = 4_096;
+/// Broadcast slots, all in memory from the start; a subscriber that falls further behind is told that it missed events.
+const EVENT_SLOTS: usize = 2_048;
 /// Rows read at a time.
 const READ_CHUNK: usize = 2_000;
 
@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) lanes: Lanes,
     pub(super) live: LiveSessions,
     pub(super) registry: Registry,
-    pub(super) events: broadcast::Sender<RuntimeEvent>,
+    pub(super) events: broadcast::Sender<Arc<RuntimeEvent>>,
     pub(super) slots: Semaphore,
     pub(super) closing: AtomicBool,
     /// Cancelled when a shutdown waits no longer.
@@ -118,13 +118,13 @@ impl Runtime {
     }
 
     /// Everything that happens, from here on.
-    pub fn subscribe(&self) -> broadcast::Receiver<RuntimeEvent> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<RuntimeEvent>> {
         self.shared.events.subscribe()
     }
 
     pub(super) fn broadcast(&self, event: RuntimeEvent) {
         // dropped: an error only says that nobody listens
-        drop(self.shared.events.send(event));
+        drop(self.shared.events.send(Arc::new(event)));
     }
 
     pub(super) fn appended(&self, key: &SessionKey, session: &SessionId, agent: &AgentId, events: Vec<StoredEvent>) {
@@ -177,6 +177,9 @@ impl Runtime {
             })?,
             None => return Err(Error::new(ErrorKind::State, format!("run {} has no stored result", row.run_id))),
         };
+        outcome.run_id = row.run_id.clone();
+        outcome.started_at = row.started_at.unwrap_or(row.created_at);
+        outcome.ended_at = row.ended_at.unwrap_or(outcome.started_at);
         let (agent, session, run) = (row.agent_id, row.session_id, row.run_id);
         outcome.text = self
             .shared

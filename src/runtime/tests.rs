@@ -62,7 +62,7 @@ async fn a_turn_runs_tools_and_ends_once() {
     let mut ended = 0;
     let mut last_seq = 0;
     while let Ok(event) = events.try_recv() {
-        if let RuntimeEvent::Run(event) = event {
+        if let RuntimeEvent::Run(event) = &*event {
             assert_eq!(event.seq, last_seq + 1, "run events are numbered without gaps");
             last_seq = event.seq;
             ended += usize::from(matches!(event.body, RunEventBody::Ended { .. }));
@@ -153,9 +153,11 @@ async fn runs_left_by_a_dead_process_are_recorded_and_their_messages_kept() {
     waiting.state = RunState::Queued;
     waiting.result = None;
     waiting.ended_at = None;
-    waiting.prepared["runId"] = json!("waiting");
-    waiting.prepared["messageEventId"] = json!("waiting-message");
-    waiting.prepared["content"] = json!([{"type": "text", "text": "do not lose me"}]);
+    waiting.prepared = json!({
+        "version": 1, "runId": "waiting", "agentId": row.agent_id, "sessionKey": row.session_key, "sessionId": row.session_id,
+        "messageEventId": "waiting-message", "content": [{"type": "text", "text": "do not lose me"}], "channel": "test",
+        "maxSteps": 1, "timeoutMs": 1000, "workspace": first.dir.path(),
+    });
     let mut running = waiting.clone();
     running.run_id = "running".into();
     running.state = RunState::Running;

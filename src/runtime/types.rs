@@ -97,7 +97,8 @@ impl RunStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunOutcome {
-    /// The run.
+    /// The run. Its JSON in `runs` has no members for what the row's columns have.
+    #[serde(default, skip_serializing)]
     pub run_id: RunId,
     /// How it ended.
     pub status: RunStatus,
@@ -120,8 +121,10 @@ pub struct RunOutcome {
     #[serde(default)]
     pub model: String,
     /// Unix milliseconds.
+    #[serde(default, skip_serializing)]
     pub started_at: i64,
     /// Unix milliseconds.
+    #[serde(default, skip_serializing)]
     pub ended_at: i64,
     /// Model calls.
     #[serde(default)]

@@ -29,7 +29,7 @@ pub struct RunRow {
     pub started_at: Option<i64>,
     /// When it reached its terminal state, Unix milliseconds.
     pub ended_at: Option<i64>,
-    /// Process that owns it (boot id).
+    /// Process that owns it (boot id); `None` once it is over.
     pub owner: Option<String>,
     /// Until when the owner's claim holds without renewal, Unix milliseconds.
     pub lease_until: Option<i64>,
@@ -37,9 +37,9 @@ pub struct RunRow {
     pub deadline: Option<i64>,
     /// Grows with each claim; an older claim's writes are refused.
     pub epoch: i64,
-    /// The prepared run, JSON.
+    /// The prepared run, JSON; `{}` once it is over.
     pub prepared: Value,
-    /// {stopReason, error?, usage, text…}
+    /// How it ended, JSON; without what the columns and the transcript have.
     pub result: Option<Value>,
 }
 
@@ -167,7 +167,8 @@ impl WriteTx<'_> {
     }
 
     /// Moves a run forward; `at` is Unix milliseconds, `result` replaces the stored one if given. A terminal state is
-    /// final: returns false if the run is already terminal, or if it would move back from running to queued.
+    /// final: returns false if the run is already terminal, or if it would move back from running to queued. What only an
+    /// unfinished run needs (owner, lease, the prepared run with its copy of the message) goes with its end.
     /// Error: `NotFound`.
     pub fn set_run_state(&self, run: &RunId, state: RunState, at: i64, result: Option<&Value>) -> Result<bool> {
         let action = "store the state of a run";
@@ -177,6 +178,8 @@ impl WriteTx<'_> {
                  started_at = CASE WHEN ?2 = 'running' THEN coalesce(started_at, ?3) ELSE started_at END, \
                  ended_at = CASE WHEN ?4 THEN ?3 END, \
                  lease_until = CASE WHEN ?4 THEN NULL ELSE lease_until END, \
+                 owner = CASE WHEN ?4 THEN NULL ELSE owner END, \
+                 prepared_json = CASE WHEN ?4 THEN '{}' ELSE prepared_json END, \
                  result_json = coalesce(?5, result_json) \
                  WHERE run_id = ?1 AND (state = 'queued' OR (state = 'running' AND ?2 <> 'queued'))",
                 action,

@@ -22,7 +22,7 @@ pub(crate) type RowMaker = Arc<dyn Fn(&SessionEntry, &SessionKey, &AgentId) -> V
 /// Delivers until `stop`, then delivers what is left and ends.
 pub(crate) async fn run(
     hub: Arc<Hub>,
-    mut events: Receiver<RuntimeEvent>,
+    mut events: Receiver<Arc<RuntimeEvent>>,
     row: RowMaker,
     tick: Duration,
     stop: CancellationToken,

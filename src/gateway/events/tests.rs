@@ -228,7 +228,7 @@ async fn the_pump_delivers_reports_loss_and_drains_at_the_end() {
     hub.follow_run(&connection, &RunId::from("run-1"));
     hub.follow_everything(&connection, true);
     let (sender, receiver) = tokio::sync::broadcast::channel(4);
-    let run = |seq, body| RuntimeEvent::Run(Arc::new(event(seq, body)));
+    let run = |seq, body| Arc::new(RuntimeEvent::Run(Arc::new(event(seq, body))));
     for seq in 1..=6 {
         assert!(sender.send(run(seq, text("x"))).is_ok());
     }
@@ -248,7 +248,7 @@ async fn the_pump_delivers_reports_loss_and_drains_at_the_end() {
         reason: "agent.run.started",
         entry: Some(Arc::new(entry)),
     };
-    assert!(sender.send(changed).is_ok());
+    assert!(sender.send(Arc::new(changed)).is_ok());
     assert!(sender.send(run(7, RunEventBody::Ended { outcome: Arc::new(outcome(RunStatus::Ok)) })).is_ok());
     assert!(sender.send(run(8, text("after the end nobody listens"))).is_ok());
     pump.await.unwrap();

@@ -83,7 +83,7 @@ fn a_run_ends_once() {
     }
     let row = store.read_blocking(|tx| tx.run(&id)).unwrap().unwrap();
     assert_eq!((row.state, row.started_at, row.ended_at, row.lease_until), (RunState::Done, Some(20), Some(30), None));
-    assert_eq!(row.result, Some(json!({"text": "hi"})));
+    assert_eq!((row.owner, row.prepared, row.result), (None, json!({}), Some(json!({"text": "hi"}))));
     let unfinished = store.read_blocking(|tx| tx.unfinished_runs()).unwrap();
     assert_eq!(unfinished.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>(), ["r2"]);
     let error = store.write_blocking(|tx| tx.set_run_state(&RunId::from("nope"), RunState::Done, 1, None)).unwrap_err();

@@ -117,17 +117,21 @@ enum Next {
 }
 
 /// The next event of a run, or its end.
-async fn next(events: &mut Receiver<RuntimeEvent>, run: &RunId, runtime: &Runtime) -> Result<Next> {
+async fn next(events: &mut Receiver<Arc<RuntimeEvent>>, run: &RunId, runtime: &Runtime) -> Result<Next> {
     loop {
         match events.recv().await {
-            Ok(RuntimeEvent::Run(event)) if event.run_id == *run => {
-                return Ok(match &event.body {
-                    RunEventBody::Ended { outcome } => Next::End(Box::new(outcome.as_ref().clone())),
-                    _ => Next::Event(event),
-                });
+            Ok(event) => {
+                if let RuntimeEvent::Run(event) = &*event
+                    && event.run_id == *run
+                {
+                    return Ok(match &event.body {
+                        RunEventBody::Ended { outcome } => Next::End(Box::new(outcome.as_ref().clone())),
+                        _ => Next::Event(Arc::clone(event)),
+                    });
+                }
             }
             // Deltas may get lost when the terminal is slow; the end brings the whole text.
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => {
                 return match runtime.wait(run, Some(ABORT)).await? {
                     Some(outcome) => Ok(Next::End(Box::new(outcome))),
