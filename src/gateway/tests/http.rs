@@ -1,5 +1,6 @@
 //! HTTP: probes, pages, checks before every route, `POST /rpc`, hostile clients.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -37,6 +38,10 @@ async fn readiness_ends_with_the_shutdown() {
     let rig = rig().await;
     let mut kept = TcpStream::connect(rig.address).await.unwrap();
     kept.write_all(b"GET /ready HTTP/1.1\r\n").await.unwrap();
+    // Not before the server has taken the connection out of the system's queue.
+    while rig.server.shared.vitals.connections.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
     assert!(rig.server.begin_shutdown("test"));
     assert!(!rig.server.begin_shutdown("again"));
     kept.write_all(format!("Host: {}\r\nConnection: close\r\n\r\n", rig.address).as_bytes()).await.unwrap();

@@ -28,20 +28,22 @@ const MAX_THREADS: usize = 4;
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     let config = context.config()?;
     let log_file = context.log_file(Some(&config));
+    let (port, bind) = (args.port(context, &config)?, args.bind(&config)?);
+    // Before a token is made: a directory that is not ours stays as it is.
+    let store = Store::open(
+        &context.paths,
+        &OpenOptions { durability_full: config.view.durability_full, access: Access::Write },
+    )
+    .map_err(|error| already_running(context, error))?;
     let options = GatewayOptions {
-        port: args.port(context, &config)?,
-        bind: args.bind(&config)?,
+        port,
+        bind,
         auth: args.auth(context, &config)?,
         allowed_origins: config.view.gateway.allowed_origins.clone(),
         paths: context.paths.clone(),
         config: context.load.clone(),
         log_file: log_file.clone(),
     };
-    let store = Store::open(
-        &context.paths,
-        &OpenOptions { durability_full: config.view.durability_full, access: Access::Write },
-    )
-    .map_err(|error| already_running(context, error))?;
     logging::start(context, &config, args.verbose)?;
     for issue in &config.warnings {
         tracing::warn!(path = %issue.path, "configuration: {}", issue.message);
