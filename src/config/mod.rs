@@ -235,6 +235,7 @@ pub fn parse_json5(text: &str) -> Result<Value> {
         let place = position::Position::of(text, error.at);
         Error::user(format!("this is not valid JSON5 at line {}, column {}", place.line, place.column))
             .why(error.why)
+            .hint("Write for example `{gateway: {port: 18790}}`.")
             .details(serde_json::json!({"line": place.line, "column": place.column, "key": error.key}))
     })?;
     match parsed.not_finite.first() {

@@ -215,12 +215,22 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is constant and a test compiles it")
 });
 
-/// Masks what stands behind secret names and, since a broken text has no `env` block to be found in, behind names in capitals.
+/// Where a map begins whose values are all secret.
+static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\b(?i:headers|env|vars)["']?\s*:\s*\{"#).expect("the pattern is constant and a test compiles it")
+});
+
+/// Masks what stands behind secret names, between the braces of maps of secrets and, since the braces of a broken text may
+/// mislead, behind names in capitals.
 fn mask_broken(raw: &str) -> String {
+    let maps: Vec<(usize, usize)> =
+        SECRETS.find_iter(raw).map(|found| (found.end(), closing(raw, found.end()))).collect();
     let masked = NAMED.replace_all(raw, |found: &Captures<'_>| {
         let (name, value) = (&found[1], &found[3]);
+        let at = found.get(0).map_or(0, |whole| whole.start());
         let capitals = name.len() > 1 && !name.contains(|character: char| character.is_ascii_lowercase());
-        if (is_secret_key(name) || capitals) && !substitute::is_token(value.trim_matches(['"', '\''])) {
+        let secret = capitals || is_secret_key(name) || maps.iter().any(|(start, end)| (*start..*end).contains(&at));
+        if secret && !substitute::is_token(value.trim_matches(['"', '\''])) {
             format!("{name}{}\"{SENTINEL}\"", &found[2])
         } else {
             found[0].to_owned()
@@ -231,17 +241,71 @@ fn mask_broken(raw: &str) -> String {
 
 /// Masks secrets in comments, where people leave old keys. Text between the values only, so that the result still parses.
 fn mask_comments(text: &str) -> String {
+    map_comments(text, |comment| crate::core::redact::text(comment).into_owned())
+}
+
+/// Puts back what [`redact_raw`] masked in the comments of `current`, in a text that a client made from the masked one:
+/// a comment line that is still as it was shown gets its old text.
+pub(super) fn restore_comments(text: &str, current: &str) -> String {
+    let mut masked: Vec<(String, String)> = Vec::new();
+    map_comments(current, |comment| {
+        for line in comment.lines().map(comment_line) {
+            let shown = crate::core::redact::text(line);
+            if shown != line {
+                masked.push((shown.into_owned(), line.to_owned()));
+            }
+        }
+        String::new()
+    });
+    if masked.is_empty() {
+        return text.to_owned();
+    }
+    map_comments(text, |comment| {
+        let lines = comment.split_inclusive('\n').map(|line| {
+            let shown = comment_line(line);
+            match masked.iter().position(|(mask, _)| mask == shown) {
+                Some(found) => line.replace(shown, &masked.remove(found).1),
+                None => line.to_owned(),
+            }
+        });
+        lines.collect()
+    })
+}
+
+/// The end of a map that begins before `start`: its brace, as far as braces count in a text that does not parse.
+fn closing(raw: &str, start: usize) -> usize {
+    let mut depth = 1_usize;
+    for (at, character) in raw[start..].char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return start + at;
+        }
+    }
+    raw.len()
+}
+
+/// A line between two values without the punctuation before its comment.
+fn comment_line(line: &str) -> &str {
+    line.trim_end().trim_start_matches(|character: char| character.is_whitespace() || ",:{}[]".contains(character))
+}
+
+/// The text with everything between its keys and scalars replaced by what `change` makes of it; unchanged if it does not parse.
+fn map_comments(text: &str, mut change: impl FnMut(&str) -> String) -> String {
     let mut result = String::new();
     let mut at = 0;
     let Ok(parsed) = parse(text, 0) else { return text.to_owned() };
     let mut values = Vec::new();
     leaves(&parsed.root, &mut values);
     for (start, end) in values {
-        result.push_str(&crate::core::redact::text(&text[at..start]));
+        result.push_str(&change(&text[at..start]));
         result.push_str(&text[start..end]);
         at = end;
     }
-    result.push_str(&crate::core::redact::text(&text[at..]));
+    result.push_str(&change(&text[at..]));
     result
 }
 

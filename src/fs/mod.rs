@@ -14,6 +14,7 @@
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `memory` | what the kernel says this process holds |
 
 #[cfg(not(unix))]
 compile_error!("openclaw::fs has no implementation for this platform: it needs openat(2) and its relatives");
@@ -23,6 +24,7 @@ mod error;
 pub mod host;
 pub mod logfile;
 pub mod logtail;
+mod memory;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -37,5 +39,6 @@ pub use error::FsError;
 pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, Listing, OpenedFile};
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
+pub use memory::resident_bytes;
 pub use rel_path::RelPath;
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -381,7 +381,7 @@ impl Turn<'_> {
             StopCause::Abort => Error::new(ErrorKind::Cancelled, "the run was stopped on request"),
             StopCause::Deadline => Error::new(
                 ErrorKind::Timeout,
-                format!("the run was stopped after its limit of {} s", self.prepared.timeout_ms / 1000),
+                format!("the run was stopped after its limit of {}", seconds(self.prepared.timeout_ms)),
             )
             .hint("raise agents.defaults.timeoutSeconds, or pass --timeout"),
             StopCause::Shutdown => {
@@ -535,6 +535,15 @@ impl Turn<'_> {
 struct Finished {
     output: ToolOutput,
     duration_ms: u64,
+}
+
+/// `90 s`, `0.15 s`.
+fn seconds(ms: u64) -> String {
+    let fraction = format!("{:03}", ms % 1000);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{} s", ms / 1000),
+        fraction => format!("{}.{fraction} s", ms / 1000),
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::host::{RunHost, Step};
+use super::images;
 use super::live::LiveSession;
 use super::registry::ActiveRun;
 use super::service::Runtime;
@@ -32,7 +33,7 @@ pub(super) struct InlineHost {
     pub(super) session_id: SessionId,
     pub(super) run_id: RunId,
     /// The index row as the run's last step left it, for whoever announces the end.
-    pub(super) settled: Arc<Mutex<Option<SessionEntry>>>,
+    pub(super) settled: Arc<Mutex<Option<Arc<SessionEntry>>>>,
 }
 
 impl RunHost for InlineHost {
@@ -49,6 +50,9 @@ impl RunHost for InlineHost {
             return std::future::ready(Err(error)).boxed();
         };
         request.model.clone_from(&model.info.id);
+        if !model.info.input.iter().any(|kind| kind == "image") {
+            images::describe(&mut request.messages);
+        }
         if !model.info.reasoning {
             request.thinking = crate::providers::ThinkingLevel::Off;
         }
@@ -104,7 +108,7 @@ impl InlineHost {
         let Step { events, billed, outcome } = step;
         let (agent, session, key, run) =
             (self.agent_id.clone(), self.session_id.clone(), self.session_key.clone(), self.run_id.clone());
-        let (stored, entry) = self
+        let (stored, entry, ended) = self
             .runtime
             .store()
             .write(move |tx| {
@@ -150,13 +154,13 @@ impl InlineHost {
                     .zip(events)
                     .map(|(seq, event)| StoredEvent { seq, event: Arc::new(event) })
                     .collect();
-                Ok((stored, entry.filter(|_| outcome.is_some())))
+                Ok((stored, entry.map(Arc::new), outcome.is_some()))
             })
             .await?;
         self.live.apply(&stored);
-        self.runtime.appended(&self.session_key, &self.session_id, &self.agent_id, stored);
-        if let Some(entry) = entry {
-            *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+        self.runtime.appended(&self.session_key, &self.session_id, &self.agent_id, stored, entry.clone());
+        if ended {
+            *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = entry;
         }
         Ok(())
     }

@@ -14,7 +14,8 @@
 pub mod agent_loop;
 mod breaker;
 pub mod durable;
-mod host;
+pub mod host;
+mod images;
 mod inline;
 mod lanes;
 mod live;

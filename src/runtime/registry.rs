@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::agent_loop::Stop;
 use super::prepared::PreparedAgentRun;
 use super::types::RunOutcome;
-use crate::core::RunId;
+use crate::core::{RunId, SessionId};
 
 /// Outcomes kept in memory; older ones are read from the database.
 const RECENT: usize = 256;
@@ -58,7 +58,7 @@ impl ActiveRun {
 #[derive(Debug, Default)]
 struct Inner {
     active: HashMap<RunId, Arc<ActiveRun>>,
-    recent: HashMap<RunId, Arc<RunOutcome>>,
+    recent: HashMap<RunId, (SessionId, Arc<RunOutcome>)>,
     order: VecDeque<RunId>,
 }
 
@@ -95,7 +95,7 @@ impl Registry {
     }
 
     pub(super) fn recent(&self, run: &RunId) -> Option<Arc<RunOutcome>> {
-        self.lock().recent.get(run).cloned()
+        self.lock().recent.get(run).map(|(_, outcome)| Arc::clone(outcome))
     }
 
     /// Removes a run that was never accepted.
@@ -110,8 +110,11 @@ impl Registry {
         let active = {
             let mut inner = self.lock();
             let active = inner.active.remove(run);
-            if inner.recent.insert(run.clone(), Arc::clone(outcome)).is_none() {
-                inner.order.push_back(run.clone());
+            if let Some(active) = &active {
+                let session = active.prepared().session_id;
+                if inner.recent.insert(run.clone(), (session, Arc::clone(outcome))).is_none() {
+                    inner.order.push_back(run.clone());
+                }
             }
             if inner.order.len() > RECENT
                 && let Some(oldest) = inner.order.pop_front()
@@ -124,6 +127,14 @@ impl Registry {
         if let Some(active) = active {
             active.ended.send_replace(Some(Arc::clone(outcome)));
         }
+    }
+
+    /// Forgets what was said in a session whose transcript is gone.
+    pub(super) fn forget_session(&self, session: &SessionId) {
+        let mut inner = self.lock();
+        let Inner { recent, order, .. } = &mut *inner;
+        recent.retain(|_, (of, _)| of != session);
+        order.retain(|run| recent.contains_key(run));
     }
 
     /// Resolves when no run is active.

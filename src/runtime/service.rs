@@ -16,9 +16,9 @@ use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::LoadedConfig;
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, SessionKey};
 use crate::providers::ProviderRegistry;
-use crate::session::key;
 use crate::session::projection::SessionState;
-use crate::state::{RunRow, StatePaths, Store, StoredEvent};
+use crate::session::{ContentBlock, key};
+use crate::state::{RunRow, SessionEntry, StatePaths, Store, StoredEvent};
 
 /// Broadcast slots, all in memory from the start; a subscriber that falls further behind is told that it missed events.
 const EVENT_SLOTS: usize = 2_048;
@@ -127,13 +127,21 @@ impl Runtime {
         drop(self.shared.events.send(Arc::new(event)));
     }
 
-    pub(super) fn appended(&self, key: &SessionKey, session: &SessionId, agent: &AgentId, events: Vec<StoredEvent>) {
+    pub(super) fn appended(
+        &self,
+        key: &SessionKey,
+        session: &SessionId,
+        agent: &AgentId,
+        events: Vec<StoredEvent>,
+        entry: Option<Arc<SessionEntry>>,
+    ) {
         if !events.is_empty() {
             self.broadcast(RuntimeEvent::Appended {
                 session_key: key.clone(),
                 session_id: session.clone(),
                 agent_id: agent.clone(),
                 events: Arc::new(events),
+                entry,
             });
         }
     }
@@ -226,6 +234,17 @@ impl Runtime {
     /// Ids of a session's runs: the running one first, then those that wait.
     pub fn active_runs(&self, session: &SessionKey) -> Vec<RunId> {
         self.shared.lanes.runs(session)
+    }
+
+    /// Messages of a session that were accepted and wait for the runs before them, in order.
+    pub fn queued_messages(&self, session: &SessionKey) -> Vec<(RunId, Vec<ContentBlock>)> {
+        let waiting = self.shared.lanes.runs(session).into_iter().skip(1);
+        waiting
+            .filter_map(|run| {
+                let content = self.shared.registry.active(&run)?.prepared().content;
+                Some((run, content))
+            })
+            .collect()
     }
 
     /// Runs of all sessions that have not ended.

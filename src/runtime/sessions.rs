@@ -62,8 +62,9 @@ impl Runtime {
             })
             .await?;
         live.apply(&stored);
-        self.appended(key, &entry.session_id, agent, stored);
-        self.changed(key, agent, "patch", Some(entry.clone()));
+        let row = Arc::new(entry.clone());
+        self.appended(key, &entry.session_id, agent, stored, Some(Arc::clone(&row)));
+        self.changed(key, agent, "patch", Some(row));
         Ok(entry)
     }
 
@@ -74,16 +75,18 @@ impl Runtime {
                 ("label" | "model" | "thinkingLevel", Value::Null) => Value::Null,
                 ("label", Value::String(text)) if text.trim().is_empty() => Value::Null,
                 ("label", Value::String(text)) if text.chars().count() > MAX_LABEL || text.contains('\0') => {
-                    return Err(Error::user(format!(
-                        "the label is not usable: at most {MAX_LABEL} characters, no NUL"
-                    )));
+                    return Err(Error::user("the label is not usable")
+                        .why(format!("a label has at most {MAX_LABEL} characters and no NUL among them"))
+                        .hint("choose a shorter one"));
                 }
                 ("label", Value::String(text)) => json!(text.trim()),
                 ("model", Value::String(text)) => json!(self.providers().resolve(text)?.info.reference()),
                 ("thinkingLevel", Value::String(text)) => json!(parse_thinking(text)?.as_str()),
                 ("archived" | "pinned" | "unread", Value::Bool(_)) => value.clone(),
+                ("archived" | "pinned" | "unread", Value::Null) => json!(false),
                 (known, other) if PATCHABLE.contains(&known) => {
-                    return Err(Error::user(format!("{known} cannot be {other}")));
+                    return Err(Error::user(format!("{known} cannot be {other}"))
+                        .hint("label, model and thinkingLevel are texts, the others true or false; null clears one"));
                 }
                 (unknown, _) => {
                     let error = Error::user(format!("a session has no setting {unknown:?}"));
@@ -142,8 +145,9 @@ impl Runtime {
             })
             .await?;
         self.shared.live.forget(key);
-        self.appended(key, &entry.session_id, agent, stored);
-        self.changed(key, agent, "reset", Some(entry.clone()));
+        let row = Arc::new(entry.clone());
+        self.appended(key, &entry.session_id, agent, stored, Some(Arc::clone(&row)));
+        self.changed(key, agent, "reset", Some(row));
         Ok(entry)
     }
 
@@ -155,7 +159,8 @@ impl Runtime {
             .shared
             .store
             .write(move |tx| {
-                let Some(entry) = tx.session(&agent_id, &session_key)? else { return Ok(false) };
+                let Some(entry) = tx.session(&agent_id, &session_key)? else { return Ok(None) };
+                let session = entry.session_id.clone();
                 if !transcript {
                     let tip =
                         tx.events_tail(&agent_id, &entry.session_id, None, 1)?.pop().map(|last| last.event.id.clone());
@@ -166,22 +171,25 @@ impl Runtime {
                     );
                     tx.append_events(&agent_id, &entry.session_id, &[ended])?;
                 }
-                tx.delete_session(&agent_id, &session_key, transcript)
+                Ok(tx.delete_session(&agent_id, &session_key, transcript)?.then_some(session))
             })
             .await?;
         self.shared.live.forget(key);
-        if deleted {
+        if let Some(session) = &deleted {
+            if transcript {
+                self.shared.registry.forget_session(session);
+            }
             self.changed(key, agent, "delete", None);
         }
-        Ok(deleted)
+        Ok(deleted.is_some())
     }
 
-    fn changed(&self, key: &SessionKey, agent: &AgentId, reason: &'static str, entry: Option<SessionEntry>) {
+    fn changed(&self, key: &SessionKey, agent: &AgentId, reason: &'static str, entry: Option<Arc<SessionEntry>>) {
         self.broadcast(RuntimeEvent::SessionChanged {
             session_key: key.clone(),
             agent_id: agent.clone(),
             reason,
-            entry: entry.map(Arc::new),
+            entry,
         });
     }
 }

@@ -86,11 +86,8 @@ impl Runtime {
     }
 
     fn repeated_in_memory(&self, prepared: &PreparedAgentRun) -> Option<Accepted> {
-        let (status, session_id) = match self.shared.registry.active(&prepared.run_id) {
-            Some(active) => (AcceptedStatus::InFlight, active.prepared().session_id),
-            None => return None,
-        };
-        Some(accepted(prepared, session_id, status, None))
+        let active = self.shared.registry.active(&prepared.run_id)?;
+        Some(accepted(&active.prepared(), AcceptedStatus::InFlight, None))
     }
 
     fn prepare(
@@ -148,7 +145,7 @@ impl Runtime {
         let run_id = prepared.run_id.clone();
         let active = ActiveRun::new(prepared.clone());
         if let Err(existing) = self.shared.registry.insert(&run_id, &active) {
-            return Ok(Some(accepted(&prepared, existing.prepared().session_id, AcceptedStatus::InFlight, None)));
+            return Ok(Some(accepted(&existing.prepared(), AcceptedStatus::InFlight, None)));
         }
         // From here on every way out must leave the registry and the lane as they were, or start the run.
         let place = match self.shared.lanes.enter(&prepared.session_key, &run_id) {
@@ -171,36 +168,44 @@ impl Runtime {
                 active.accepted.send_replace(Some(true));
                 let message_seq = stored.iter().find(|row| row.event.id == message.message_event_id).map(|row| row.seq);
                 live.apply(&stored);
-                self.announce(&message, stored, (*entry).clone(), if created { "create" } else { "send" });
+                let entry = Arc::new(*entry);
+                self.announce(&message, stored, &entry, if created { "create" } else { "send" });
                 let status = match place {
                     Place::Running => {
-                        self.spawn(active, live, *entry);
+                        self.spawn(active, live, entry);
                         AcceptedStatus::Started
                     }
                     Place::Behind(length) => AcceptedStatus::Queued(length),
                 };
-                Ok(Some(accepted(&message, message.session_id.clone(), status, message_seq)))
+                Ok(Some(accepted(&message, status, message_seq)))
             }
             other => {
                 active.accepted.send_replace(Some(false));
                 self.shared.registry.remove(&run_id);
                 self.release(&message.session_key, &run_id);
                 match other? {
-                    Taken::Repeated(row) => self.repeated(&message, *row).await.map(Some),
+                    Taken::Repeated(row) => self.repeated(*row).await.map(Some),
                     _ => Ok(None),
                 }
             }
         }
     }
 
-    async fn repeated(&self, prepared: &PreparedAgentRun, row: RunRow) -> Result<Accepted> {
-        let session_id = row.session_id.clone();
-        let status = if row.state.is_terminal() {
-            AcceptedStatus::Finished(Box::new(self.stored_outcome(row).await?))
-        } else {
-            AcceptedStatus::InFlight
-        };
-        Ok(accepted(prepared, session_id, status, None))
+    /// The run that a repeated key stands for, whatever session the repeat names.
+    async fn repeated(&self, row: RunRow) -> Result<Accepted> {
+        Ok(Accepted {
+            run_id: row.run_id.clone(),
+            session_key: row.session_key.clone(),
+            session_id: row.session_id.clone(),
+            agent_id: row.agent_id.clone(),
+            accepted_at: row.created_at,
+            message_seq: None,
+            status: if row.state.is_terminal() {
+                AcceptedStatus::Finished(Box::new(self.stored_outcome(row).await?))
+            } else {
+                AcceptedStatus::InFlight
+            },
+        })
     }
 
     async fn take(
@@ -270,16 +275,17 @@ impl Runtime {
         &self,
         prepared: &PreparedAgentRun,
         stored: Vec<StoredEvent>,
-        entry: SessionEntry,
+        entry: &Arc<SessionEntry>,
         reason: &'static str,
     ) {
         self.broadcast(RuntimeEvent::SessionChanged {
             session_key: prepared.session_key.clone(),
             agent_id: prepared.agent_id.clone(),
             reason,
-            entry: Some(Arc::new(entry)),
+            entry: Some(Arc::clone(entry)),
         });
-        self.appended(&prepared.session_key, &prepared.session_id, &prepared.agent_id, stored);
+        let row = Some(Arc::clone(entry));
+        self.appended(&prepared.session_key, &prepared.session_id, &prepared.agent_id, stored, row);
     }
 
     /// Leaves the lane and starts whoever is next.
@@ -338,7 +344,7 @@ impl Runtime {
         Ok(())
     }
 
-    async fn begin_queued(&self, prepared: &PreparedAgentRun) -> Result<(Arc<LiveSession>, SessionEntry)> {
+    async fn begin_queued(&self, prepared: &PreparedAgentRun) -> Result<(Arc<LiveSession>, Arc<SessionEntry>)> {
         let live = self.shared.live.get(&self.shared.store, &prepared.agent_id, &prepared.session_key).await?;
         let tip = live.with(|state| state.tip().cloned());
         let now = live.with(|state| state.next_ts(now_ms()));
@@ -366,17 +372,18 @@ impl Runtime {
             })
             .await?;
         live.apply(&stored);
-        self.announce(prepared, stored, entry.clone(), "send");
+        let entry = Arc::new(entry);
+        self.announce(prepared, stored, &entry, "send");
         Ok((live, entry))
     }
 
-    fn spawn(&self, active: Arc<ActiveRun>, live: Arc<LiveSession>, entry: SessionEntry) {
+    fn spawn(&self, active: Arc<ActiveRun>, live: Arc<LiveSession>, entry: Arc<SessionEntry>) {
         let runtime = self.clone();
         tokio::spawn(async move { runtime.drive(active, live, entry).await });
     }
 
     /// Runs to the end, whatever happens, and records it.
-    async fn drive(self, active: Arc<ActiveRun>, live: Arc<LiveSession>, entry: SessionEntry) {
+    async fn drive(self, active: Arc<ActiveRun>, live: Arc<LiveSession>, entry: Arc<SessionEntry>) {
         let prepared = active.prepared();
         let settled = Arc::new(Mutex::new(None));
         let work = AssertUnwindSafe(self.execute(&prepared, &active, &live, &entry, &settled)).catch_unwind();
@@ -406,7 +413,7 @@ impl Runtime {
         active: &Arc<ActiveRun>,
         live: &Arc<LiveSession>,
         outcome: RunOutcome,
-        settled: &Arc<Mutex<Option<SessionEntry>>>,
+        settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) {
         let prepared = active.prepared();
         self.tell_end(active, &prepared, Arc::new(outcome.clone()));
@@ -419,7 +426,7 @@ impl Runtime {
         self.release(&prepared.session_key, &prepared.run_id);
     }
 
-    fn finish(&self, active: &Arc<ActiveRun>, outcome: RunOutcome, entry: Option<SessionEntry>) {
+    fn finish(&self, active: &Arc<ActiveRun>, outcome: RunOutcome, entry: Option<Arc<SessionEntry>>) {
         let prepared = active.prepared();
         let next = self.shared.lanes.leave(&prepared.session_key, &prepared.run_id);
         self.tell_end(active, &prepared, Arc::new(outcome));
@@ -440,13 +447,13 @@ impl Runtime {
         })));
     }
 
-    fn tell_settled(&self, prepared: &PreparedAgentRun, entry: Option<SessionEntry>) {
+    fn tell_settled(&self, prepared: &PreparedAgentRun, entry: Option<Arc<SessionEntry>>) {
         if let Some(entry) = entry {
             self.broadcast(RuntimeEvent::SessionChanged {
                 session_key: prepared.session_key.clone(),
                 agent_id: prepared.agent_id.clone(),
                 reason: "agent.input.settled",
-                entry: Some(Arc::new(entry)),
+                entry: Some(entry),
             });
         }
     }
@@ -456,16 +463,24 @@ impl Runtime {
         prepared: &PreparedAgentRun,
         active: &Arc<ActiveRun>,
         live: &Arc<LiveSession>,
-        entry: &SessionEntry,
-        settled: &Arc<Mutex<Option<SessionEntry>>>,
+        entry: &Arc<SessionEntry>,
+        settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) -> Result<RunOutcome> {
-        let _slot = self
-            .shared
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| Error::internal("the run limit was closed").source(error))?;
+        // A run that is stopped while it waits goes on without a place: all it does is to record that.
+        let _slot = tokio::select! {
+            biased;
+            slot = self.shared.slots.acquire() => {
+                Some(slot.map_err(|error| Error::internal("the run limit was closed").source(error))?)
+            }
+            () = active.stop.token().cancelled() => None,
+        };
         let started_at = now_ms();
+        self.broadcast(RuntimeEvent::SessionChanged {
+            session_key: prepared.session_key.clone(),
+            agent_id: prepared.agent_id.clone(),
+            reason: "agent.run.started",
+            entry: Some(Arc::clone(entry)),
+        });
         let setup = self.setup();
         let agent = setup
             .config
@@ -579,7 +594,7 @@ impl Runtime {
         prepared: &PreparedAgentRun,
         live: &Arc<LiveSession>,
         outcome: &RunOutcome,
-        settled: &Arc<Mutex<Option<SessionEntry>>>,
+        settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) -> Result<()> {
         let mut event = failure_event(prepared, outcome, live.with(|state| state.next_ts(now_ms())));
         if let Some(last) = live.with(|state| last_of_run(state, &prepared.run_id)) {
@@ -602,26 +617,21 @@ impl Runtime {
                     settle_entry(entry, &ended);
                     tx.put_session(entry)?;
                 }
-                Ok((stored, entry))
+                Ok((stored, entry.map(Arc::new)))
             })
             .await?;
         live.apply(&stored);
-        self.appended(&prepared.session_key, &prepared.session_id, &prepared.agent_id, stored);
+        self.appended(&prepared.session_key, &prepared.session_id, &prepared.agent_id, stored, entry.clone());
         *settled.lock().unwrap_or_else(PoisonError::into_inner) = entry;
         Ok(())
     }
 }
 
-fn accepted(
-    prepared: &PreparedAgentRun,
-    session_id: crate::core::SessionId,
-    status: AcceptedStatus,
-    message_seq: Option<i64>,
-) -> Accepted {
+fn accepted(prepared: &PreparedAgentRun, status: AcceptedStatus, message_seq: Option<i64>) -> Accepted {
     Accepted {
         run_id: prepared.run_id.clone(),
         session_key: prepared.session_key.clone(),
-        session_id,
+        session_id: prepared.session_id.clone(),
         agent_id: prepared.agent_id.clone(),
         status,
         accepted_at: now_ms(),

@@ -226,6 +226,8 @@ pub enum RuntimeEvent {
         agent_id: AgentId,
         /// The events with their positions.
         events: Arc<Vec<StoredEvent>>,
+        /// The session's index row, if it changed with them.
+        entry: Option<Arc<SessionEntry>>,
     },
     /// A session's index row changed.
     SessionChanged {

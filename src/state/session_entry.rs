@@ -85,6 +85,8 @@ pub struct SessionEntry {
 pub struct SessionQuery {
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
+    /// Only those of these agents; `None` = of any.
+    pub agents: Option<Vec<AgentId>>,
     /// Only those with this text, in any case, in key, session id, label, title or preview.
     pub search: Option<String>,
     /// Only those updated after this time, Unix milliseconds.

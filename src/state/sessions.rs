@@ -168,20 +168,25 @@ impl Filter {
     fn of(query: &SessionQuery) -> Self {
         let mut filter = Self { sql: String::new(), values: Vec::new() };
         if let Some(agent) = &query.agent_id {
-            filter.and("agent_id =", Sql::Text(agent.as_str().to_owned()));
+            filter.and("agent_id = ?", Sql::Text(agent.as_str().to_owned()));
+        }
+        if let Some(agents) = &query.agents {
+            let names: Vec<&str> = agents.iter().map(AgentId::as_str).collect();
+            let list = serde_json::Value::from(names).to_string();
+            filter.and("agent_id IN (SELECT value FROM json_each(?))", Sql::Text(list));
         }
         if let Some(after) = query.updated_after {
-            filter.and("updated_at >", Sql::Integer(after));
+            filter.and("updated_at > ?", Sql::Integer(after));
         }
         if let Some(archived) = query.archived {
-            filter.and("archived =", Sql::Integer(i64::from(archived)));
+            filter.and("archived = ?", Sql::Integer(i64::from(archived)));
         }
         filter
     }
 
     fn and(&mut self, condition: &str, value: Sql) {
         let word = if self.values.is_empty() { "WHERE" } else { " AND" };
-        write!(self.sql, "{word} {condition} ?").expect("writing to a String cannot fail");
+        write!(self.sql, "{word} {condition}").expect("writing to a String cannot fail");
         self.values.push(value);
     }
 }

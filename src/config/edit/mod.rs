@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::error::{Problem, SourceFile, combine};
 use super::json5::parse;
 use super::path::{Segment, parse as parse_path};
+use super::redact::restore_comments;
 use super::{Edit, EditOutcome, LoadOptions, LoadedConfig, loader, parse_json5};
 use crate::core::{Error, Result};
 
@@ -66,7 +67,7 @@ pub fn patch(
     steps(options, &plan, base_hash, dry_run)
 }
 
-/// Replaces the whole text after validation (`config.set {raw}`); redaction sentinels in it are put back from the current
+/// Replaces the whole text after validation (`config.set {raw}`); redaction marks in it are put back from the current
 /// file.
 pub fn replace(options: &LoadOptions, raw: &str, base_hash: Option<&str>, dry_run: bool) -> Result<EditOutcome> {
     let lock = store::Lock::take(&loader::config_path(options), dry_run)?;
@@ -74,6 +75,7 @@ pub fn replace(options: &LoadOptions, raw: &str, base_hash: Option<&str>, dry_ru
     let file = SourceFile { path: before.path.clone(), text: raw.to_owned() };
     let parsed = parse(raw, 0).map_err(|error| combine(&[Problem::syntax(&file, error)], None))?;
     let text = sentinel::restore_text(raw, &parsed.root, before.own.as_ref(), &before.raw)?;
+    let text = restore_comments(&text, &before.raw);
     commit::commit(options, &before, text, dry_run, &lock)
 }
 

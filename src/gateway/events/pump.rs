@@ -16,7 +16,7 @@ use crate::runtime::{RunEventBody, RuntimeEvent};
 use crate::session::projection::message_json;
 use crate::state::SessionEntry;
 
-/// Makes the session row of `sessions.changed`.
+/// Makes the session row of `sessions.changed` and `session.message`.
 pub(crate) type RowMaker = Arc<dyn Fn(&SessionEntry, &SessionKey, &AgentId) -> Value + Send + Sync>;
 
 /// Delivers until `stop`, then delivers what is left and ends.
@@ -62,17 +62,21 @@ fn deliver(hub: &Hub, event: &RuntimeEvent, row: &RowMaker) {
                 hub.forget_run(&event.run_id);
             }
         }
-        RuntimeEvent::Appended { session_key, session_id, agent_id, events } => {
+        RuntimeEvent::Appended { session_key, session_id, agent_id, events, entry } => {
             let audience = hub.message_audience(session_key);
             if audience.is_empty() {
                 return;
             }
+            let row = entry.as_deref().map(|entry| row(entry, session_key, agent_id));
             for stored in events.iter() {
                 if let Some(message) = message_json(&stored.event, stored.seq) {
-                    let params = json!({
+                    let mut params = json!({
                         "sessionKey": session_key, "sessionId": session_id, "agentId": agent_id,
                         "message": message, "messageId": stored.event.id, "messageSeq": stored.seq,
                     });
+                    if let Some(row) = &row {
+                        params["session"] = row.clone();
+                    }
                     send(&audience, &EventFrame::new("session.message", &params));
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::frame::EventFrame;
-use crate::core::{ProviderErrorClass, now_ms};
+use crate::core::{ErrorKind, ProviderErrorClass, now_ms};
 use crate::runtime::{RunEvent, RunEventBody, RunOutcome, RunStatus};
 
 /// The notifications of one run event, in the order in which they are sent.
@@ -170,11 +170,12 @@ pub(crate) fn error_message(outcome: &RunOutcome) -> String {
 
 /// OpenClaw's `errorKind`.
 fn error_kind(outcome: &RunOutcome) -> &'static str {
-    let class = outcome.error.as_ref().and_then(|error| error.get("class")).and_then(Value::as_str).unwrap_or_default();
-    let is = |known: ProviderErrorClass| class == known.as_str();
+    let text =
+        |key| outcome.error.as_ref().and_then(|error| error.get(key)).and_then(Value::as_str).unwrap_or_default();
+    let is = |known: ProviderErrorClass| text("class") == known.as_str();
     if outcome.stop_reason == Some(crate::session::StopReason::Refusal) {
         "refusal"
-    } else if is(ProviderErrorClass::Timeout) {
+    } else if is(ProviderErrorClass::Timeout) || text("code") == ErrorKind::Timeout.as_str() {
         "timeout"
     } else if is(ProviderErrorClass::RateLimit) || is(ProviderErrorClass::Overloaded) {
         "rate_limit"

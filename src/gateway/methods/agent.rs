@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::attachments::{self, MAX_ATTACHMENTS};
 use super::outcome::outcome_json;
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
-use crate::core::{Error, ErrorKind, Result, RunId, limits};
+use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, limits};
 use crate::providers::ThinkingLevel;
 use crate::runtime::{Accepted, AcceptedStatus, TurnRequest};
 
@@ -15,6 +15,8 @@ use crate::runtime::{Accepted, AcceptedStatus, TurnRequest};
 const MAX_WAIT_MS: i64 = 86_400_000;
 /// OpenClaw's default for `agent.wait`.
 const DEFAULT_WAIT_MS: i64 = 30_000;
+/// Sessions looked at for a transcript id; the exact one comes first.
+const MATCHES: usize = 8;
 
 /// This namespace's part of the table.
 pub(super) static METHODS: &[Method] = &[
@@ -29,7 +31,12 @@ pub(super) static METHODS: &[Method] = &[
                 "a fresh id of yours; it becomes the run id, and sending it again starts nothing",
             ),
             Param::optional("sessionKey", Type::Key, "the conversation; without it the agent's main one"),
-            Param::optional("sessionId", Type::Key, "the conversation by its transcript id"),
+            Param::optional(
+                "sessionId",
+                Type::Key,
+                "without sessionKey: the conversation with this transcript, else the one named explicit:<sessionId>; \
+                 with it: refuse unless the conversation still has this transcript",
+            ),
             Param::optional("agentId", Type::Key, "the agent; without it the default agent"),
             Param::optional("model", Type::Key, "provider/model or alias, for this run only"),
             Param::optional("thinking", Type::Key, "off, minimal, low, medium or high, for this run only"),
@@ -96,7 +103,9 @@ pub(super) static METHODS: &[Method] = &[
 
 async fn agent(call: Call) -> Result<Value> {
     let timeout = call.args.integer("timeout").filter(|seconds| *seconds > 0);
-    let accepted = submit(&call, timeout.map(|seconds| Duration::from_secs(seconds.unsigned_abs()))).await?;
+    let conversation = conversation(&call).await?;
+    let timeout = timeout.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
+    let accepted = submit(&call, conversation, timeout).await?;
     let mut answer = match &accepted.status {
         AcceptedStatus::Started => json!({"status": "accepted"}),
         AcceptedStatus::Queued(ahead) => json!({"status": "accepted", "queued": ahead}),
@@ -111,8 +120,42 @@ async fn agent(call: Call) -> Result<Value> {
     Ok(answer)
 }
 
+/// Where a message goes.
+pub(super) struct Conversation {
+    /// As sent; the agent's main one without it.
+    pub(super) key: Option<String>,
+    /// The transcript it must still have.
+    pub(super) transcript: Option<SessionId>,
+}
+
+/// The conversation that `sessionKey` and `sessionId` mean together. OpenClaw's CLI sends the name it was given as
+/// `sessionId` and, as `sessionKey`, `agent:<agent>:explicit:<name>`: that is a name, not a transcript.
+async fn conversation(call: &Call) -> Result<Conversation> {
+    let (key, agent) = (call.args.text("sessionKey"), call.args.text("agentId"));
+    let Some(id) = call.args.session_id() else {
+        return Ok(Conversation { key: key.map(Into::into), transcript: None });
+    };
+    let name = format!("explicit:{id}");
+    if let Some(key) = key {
+        let (canonical, _) = call.services.key(Some(key), agent)?;
+        let (named, _) = call.services.key(Some(&name), canonical.agent().as_ref().map(AgentId::as_str))?;
+        let transcript = (canonical != named).then_some(id);
+        return Ok(Conversation { key: Some(key.to_owned()), transcript });
+    }
+    let (_, wanted) = call.services.key(None, agent)?;
+    let any_agent = agent.is_none();
+    let found = call
+        .services
+        .read(move |tx| {
+            let entries = tx.sessions_matching(id.as_str(), MATCHES)?;
+            Ok(entries.into_iter().find(|entry| entry.session_id == id && (any_agent || entry.agent_id == wanted)))
+        })
+        .await?;
+    Ok(Conversation { key: Some(found.map_or(name, |entry| entry.key.to_string())), transcript: None })
+}
+
 /// Hands a message to the runtime. The caller's connection hears of the run from its first event on.
-pub(super) async fn submit(call: &Call, timeout: Option<Duration>) -> Result<Accepted> {
+pub(super) async fn submit(call: &Call, conversation: Conversation, timeout: Option<Duration>) -> Result<Accepted> {
     let args = &call.args;
     if args.flag("deliver") == Some(true) {
         return Err(Error::user("the reply cannot be delivered to a channel")
@@ -126,10 +169,15 @@ pub(super) async fn submit(call: &Call, timeout: Option<Duration>) -> Result<Acc
             Error::user(format!("there is no thinking level {level:?}")).hint("use off, minimal, low, medium or high")
         );
     }
+    // Said here as well as by the runtime: who has heard of the shutdown must not get in before the runtime closes.
+    if call.services.vitals.is_draining() {
+        return Err(Error::new(ErrorKind::Unavailable, "the gateway is shutting down")
+            .hint("send the message again in a moment"));
+    }
     let key = args.required("idempotencyKey")?;
     let request = TurnRequest {
-        session_key: args.text("sessionKey").map(Into::into),
-        session_id: args.session_id(),
+        session_key: conversation.key,
+        session_id: conversation.transcript,
         agent_id: args.text("agentId").map(str::to_owned),
         content: attachments::content(args.required("message")?, args.list("attachments"))?,
         idempotency_key: Some(key.to_owned()),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::spec::{Method, whole};
 use super::suggest::nearest;
-use crate::core::{AgentId, Error, Result, SessionId};
+use crate::core::{Error, Result, SessionId};
 
 /// Parameters by name. Absent and unknown ones have been dealt with, types fit.
 #[derive(Debug, Default)]
@@ -89,11 +89,6 @@ impl Args {
     /// A list, if given.
     pub(crate) fn list(&self, name: &str) -> &[Value] {
         self.0.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-    }
-
-    /// `agentId`, if given.
-    pub(crate) fn agent(&self) -> Option<AgentId> {
-        self.text("agentId").map(AgentId::from)
     }
 
     /// `sessionId`, if given.

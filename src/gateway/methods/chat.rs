@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::agent::submit;
+use super::agent::{Conversation, submit};
 use super::attachments::MAX_ATTACHMENTS;
 use super::rows;
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
@@ -135,7 +135,9 @@ async fn send(call: Call) -> Result<Value> {
         }
     }
     let timeout = call.args.integer("timeoutMs").filter(|ms| *ms > 0);
-    let accepted = submit(&call, timeout.map(|ms| Duration::from_millis(ms.unsigned_abs()))).await?;
+    let conversation =
+        Conversation { key: call.args.text("sessionKey").map(Into::into), transcript: call.args.session_id() };
+    let accepted = submit(&call, conversation, timeout.map(|ms| Duration::from_millis(ms.unsigned_abs()))).await?;
     let status = match &accepted.status {
         AcceptedStatus::Started | AcceptedStatus::Queued(_) => "started",
         AcceptedStatus::InFlight => "in_flight",
@@ -192,9 +194,14 @@ async fn history(call: Call) -> Result<Value> {
     let (read_key, read_agent) = (key.clone(), agent.clone());
     let page = call.services.read(move |tx| read_page(tx, &read_agent, &read_key, &wanted)).await?;
     let runtime = &call.services.runtime;
+    let pending: Vec<Value> = runtime
+        .queued_messages(&key)
+        .iter()
+        .map(|(run, content)| json!({"runId": run, "message": {"role": "user", "content": content}}))
+        .collect();
     let mut answer = json!({
         "sessionKey": key, "messages": [], "hasMore": false, "totalMessages": 0,
-        "pendingInputs": {"items": [], "total": 0}, "defaults": rows::defaults(runtime),
+        "pendingInputs": {"total": pending.len(), "items": pending}, "defaults": rows::defaults(runtime),
     });
     if let Some(page) = page {
         answer["sessionId"] = json!(page.entry.session_id);

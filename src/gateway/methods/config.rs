@@ -112,7 +112,7 @@ async fn get(call: Call) -> Result<Value> {
     blocking(move || {
         let loaded = match config::load(&options) {
             Ok(loaded) => loaded,
-            Err(error) => return Ok(broken(&applied, &error)),
+            Err(error) => return broken(&options, &applied, &error),
         };
         let parsed = config::redact(&loaded.source);
         let resolved = config::redact_resolved(&loaded);
@@ -126,14 +126,20 @@ async fn get(call: Call) -> Result<Value> {
     .await
 }
 
-/// The file cannot be read; the gateway works on with what it loaded before.
-fn broken(applied: &LoadedConfig, error: &Error) -> Value {
-    let issue = json!({"path": "", "message": error.to_string(), "suggestion": error.fix(), "details": error.data()});
+/// The file cannot be used; the gateway works on with what it loaded before. The text and its hash are there, so that a
+/// client can repair it.
+fn broken(options: &LoadOptions, applied: &LoadedConfig, error: &Error) -> Result<Value> {
+    let found = config::inspect(options)?;
+    let mut issues = json!(found.issues);
+    if found.issues.is_empty() {
+        issues = json!([{"path": "", "message": error.to_string()}]);
+    }
     let present = config::redact_resolved(applied);
-    json!({
-        "path": applied.path, "exists": true, "valid": false, "issues": [issue], "warnings": [], "legacyIssues": [],
-        "config": present, "runtimeConfig": present, "appliedConfigHash": applied.hash,
-    })
+    Ok(json!({
+        "path": found.path, "exists": found.exists, "raw": found.raw, "parsed": found.source, "sourceConfig": found.source,
+        "valid": false, "issues": issues, "warnings": found.warnings, "legacyIssues": [],
+        "config": present, "runtimeConfig": present, "hash": found.hash, "appliedConfigHash": applied.hash,
+    }))
 }
 
 fn schema() -> Value {
@@ -167,7 +173,7 @@ where
         Ok((outcome, config::load(&options)?))
     })
     .await?;
-    let restart = restart_paths(&services.runtime.config().view.gateway, &loaded.view.gateway);
+    let restart = restart_paths(&services.in_force, &loaded.view.gateway);
     let mut answer = json!({
         "ok": true, "path": outcome.path, "hash": outcome.hash, "changedPaths": outcome.changed_paths,
         "warnings": outcome.warnings, "dryRun": dry_run, "requiresRestart": !dry_run && !restart.is_empty(),
@@ -193,7 +199,7 @@ async fn apply(services: &Services, loaded: LoadedConfig) -> Result<()> {
     Ok(())
 }
 
-/// Settings the running gateway cannot take over.
+/// Settings that the running gateway cannot take over and that differ from those in force.
 fn restart_paths(before: &GatewayConfig, after: &GatewayConfig) -> Vec<&'static str> {
     [
         ("gateway.port", before.port != after.port),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::spec::Method;
+use super::spec::{Method, Scope};
 use crate::core::{ErrorKind, ProviderErrorClass};
 
 /// The document. The same program always gives the same text.
@@ -19,6 +19,7 @@ pub fn document() -> Value {
             "license": {"name": "MIT"},
         },
         "servers": [{"name": "local", "url": "http://127.0.0.1:18789/rpc"}],
+        "x-scopes": scopes(),
         "methods": methods,
         "components": {"errors": errors()},
     })
@@ -38,6 +39,7 @@ fn describe(method: &Method) -> Value {
         "name": method.name,
         "summary": method.summary,
         "tags": [{"name": method.scope.as_str()}],
+        "x-scope": method.scope.as_str(),
         "paramStructure": "by-name",
         "params": params,
         "result": {"name": format!("{}.result", method.name), "schema": (method.result)()},
@@ -47,6 +49,17 @@ fn describe(method: &Method) -> Value {
             {"$ref": "#/components/errors/unavailable"},
             {"$ref": "#/components/errors/internal"},
         ],
+    })
+}
+
+/// What the `x-scope` of a method means, and that it is a description so far.
+fn scopes() -> Value {
+    let scopes: serde_json::Map<String, Value> =
+        Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), scope.summary().into())).collect();
+    json!({
+        "enforced": false,
+        "note": "Each method's x-scope says what it does. In this version every valid secret has all scopes, so none is refused for want of one.",
+        "scopes": scopes,
     })
 }
 

@@ -55,11 +55,13 @@ pub(super) static METHODS: &[Method] = &[
                     ("bootId", "string"),
                     ("startedAt", "integer"),
                     ("uptimeMs", "integer"),
+                    ("memory", "object"),
                     ("gateway", "object"),
                     ("runs", "object"),
                     ("sessions", "object"),
                     ("state", "object"),
                     ("config", "object"),
+                    ("log", "object"),
                 ],
                 &[],
             )
@@ -98,7 +100,7 @@ async fn status(call: Call) -> Result<Value> {
     let services = &call.services;
     let (runtime, vitals, hub) = (&services.runtime, &services.vitals, &services.hub);
     let store = runtime.store().clone();
-    let state = blocking(move || store.health()).await?;
+    let (state, memory) = blocking(move || Ok((store.health()?, crate::fs::resident_bytes()))).await?;
     let query = SessionQuery { limit: RECENT, ..SessionQuery::default() };
     let page = services.read(move |tx| tx.sessions(&query)).await?;
     let now = now_ms();
@@ -118,6 +120,7 @@ async fn status(call: Call) -> Result<Value> {
         "bootId": vitals.boot_id,
         "startedAt": vitals.started_at,
         "uptimeMs": vitals.uptime_ms(),
+        "memory": {"residentBytes": memory},
         "gateway": {
             "bind": vitals.address.ip().to_string(),
             "port": vitals.address.port(),

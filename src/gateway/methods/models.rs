@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
-use crate::providers::ModelInfo;
+use crate::core::Result;
+use crate::providers::ThinkingLevel;
 
 /// This namespace's part of the table.
 pub(super) static METHODS: &[Method] = &[Method {
@@ -16,53 +17,43 @@ pub(super) static METHODS: &[Method] = &[Method {
             "configured: only those ready for use; otherwise all",
         ),
         Param::optional("includeDetails", Type::Boolean, "also wire API, output limit and prices"),
-        Param::optional("agentId", Type::Key, "whose default model to mark"),
-        Param::optional("sessionKey", Type::Key, "accepted for OpenClaw's clients; every session has the same models"),
+        Param::optional("agentId", Type::Key, "whose default model to mark; without it the default agent's"),
+        Param::optional("sessionKey", Type::Key, "the same, by a conversation of the agent"),
         Param::optional("preparedOnly", Type::Boolean, "accepted for OpenClaw's clients; models need no preparation"),
     ],
     result: || object_schema(&[("models", "array"), ("defaultModel", "string")], &[]),
     scope: Scope::Read,
     lifetime: Lifetime::WhileConnected,
-    handler: |call| Box::pin(std::future::ready(Ok(list(&call)))),
+    handler: |call| Box::pin(std::future::ready(list(&call))),
 }];
 
-fn list(call: &Call) -> Value {
+fn list(call: &Call) -> Result<Value> {
     let runtime = &call.services.runtime;
     let registry = runtime.providers();
-    let agent = call.args.agent();
+    let (_, agent) = call.services.key(call.args.text("sessionKey"), call.args.text("agentId"))?;
     let config = runtime.config();
-    let chosen = config.view.agents.iter().find(|known| match &agent {
-        Some(agent) => known.id == *agent,
-        None => known.is_default,
-    });
-    let configured = chosen.and_then(|agent| agent.model.as_deref());
+    let agent = config.view.agent(&agent);
+    let configured = agent.and_then(|agent| agent.model.as_deref());
     // dropped: an agent whose model does not resolve uses the default; its own turns report the reason
     let default =
         configured.and_then(|reference| registry.resolve(reference).ok()).unwrap_or_else(|| registry.default_model());
     let default = default.info.reference();
+    let thinking = agent.and_then(|agent| agent.thinking.as_deref()).and_then(ThinkingLevel::parse).unwrap_or_default();
     let ready_only = call.args.text("view") == Some("configured");
-    let details = call.args.flag("includeDetails") == Some(true);
+    let known = if call.args.flag("includeDetails") == Some(true) { registry.models() } else { Vec::new() };
     let models: Vec<Value> = registry
-        .models()
-        .iter()
-        .filter(|model| !ready_only || model.available)
-        .map(|model| describe(model, &default, details))
+        .models_json(Some(&default), thinking)
+        .into_iter()
+        .filter(|row| !ready_only || row["available"] == true)
+        .map(|mut row| {
+            row["default"] = row.get("tags").is_some().into();
+            if let Some(model) = known.iter().find(|model| row["provider"] == model.provider && row["id"] == model.id) {
+                row["api"] = json!(model.api);
+                row["maxTokens"] = json!(model.max_tokens);
+                row["cost"] = json!(model.cost);
+            }
+            row
+        })
         .collect();
-    json!({"models": models, "defaultModel": default})
-}
-
-fn describe(model: &ModelInfo, default: &str, details: bool) -> Value {
-    let levels: &[&str] = if model.reasoning { &["off", "minimal", "low", "medium", "high"] } else { &["off"] };
-    let levels: Vec<Value> = levels.iter().map(|level| json!({"id": level, "label": level})).collect();
-    let mut row = json!({
-        "id": model.id, "name": model.name, "provider": model.provider, "contextWindow": model.context_window,
-        "reasoning": model.reasoning, "input": model.input, "thinkingLevels": levels, "thinkingDefault": "off",
-        "available": model.available, "local": model.local, "default": model.reference() == default,
-    });
-    if details {
-        row["api"] = json!(model.api);
-        row["maxTokens"] = json!(model.max_tokens);
-        row["cost"] = json!(model.cost);
-    }
-    row
+    Ok(json!({"models": models, "defaultModel": default}))
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::config::GatewayConfig;
 use crate::core::{AgentId, Error, Result, SessionKey};
 use crate::gateway::events::Hub;
 use crate::gateway::options::GatewayOptions;
@@ -21,6 +22,8 @@ pub(crate) struct Services {
     pub(crate) vitals: Arc<Vitals>,
     /// Subscriptions.
     pub(crate) hub: Arc<Hub>,
+    /// The settings the gateway was started with; those it cannot take over stay in force until it is started again.
+    pub(super) in_force: GatewayConfig,
     /// One change of the configuration at a time.
     pub(super) config_writes: tokio::sync::Mutex<()>,
     /// Session figures of `health`, with the number of session changes they were read at.
@@ -30,9 +33,11 @@ pub(crate) struct Services {
 impl Services {
     /// For a gateway that starts.
     pub(crate) fn new(runtime: Runtime, options: GatewayOptions, vitals: Arc<Vitals>, hub: Arc<Hub>) -> Self {
+        let in_force = runtime.config().view.gateway.clone();
         Self {
             runtime,
             options,
+            in_force,
             vitals,
             hub,
             config_writes: tokio::sync::Mutex::new(()),

@@ -10,7 +10,8 @@ use super::args::Args;
 use crate::core::{Result, limits};
 use crate::gateway::dispatch::Caller;
 
-/// What a caller must be allowed to do (OpenClaw's operator scopes). A valid secret has all three.
+/// What a caller must be allowed to do (OpenClaw's operator scopes). Nothing checks it: a valid secret has all three, and
+/// `rpc.discover` says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Looks only.
@@ -22,12 +23,24 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
+    /// From looking to changing.
+    pub(crate) const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
     /// OpenClaw's name.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Read => "operator.read",
             Self::Write => "operator.write",
             Self::Admin => "operator.admin",
+        }
+    }
+
+    /// One sentence for people.
+    pub(crate) fn summary(self) -> &'static str {
+        match self {
+            Self::Read => "looks only",
+            Self::Write => "makes agents work and changes conversations",
+            Self::Admin => "changes the configuration or takes history away",
         }
     }
 }

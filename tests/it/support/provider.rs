@@ -23,6 +23,8 @@ pub(crate) enum Script {
     Hang(Vec<String>),
     /// Not a byte until the client goes away.
     Silence,
+    /// Some events, then silence until [`FakeProvider::release`], then the rest.
+    Gated(Vec<String>, Vec<String>),
 }
 
 /// A request as it came.
@@ -41,6 +43,8 @@ struct State {
     seen: Vec<Seen>,
     /// Hanging connections that the client has closed.
     gone: Vec<Instant>,
+    /// Gated answers that may go on.
+    released: usize,
 }
 
 /// The server; it lives as long as the process.
@@ -99,6 +103,21 @@ impl FakeProvider {
         state.gone.clone()
     }
 
+    /// Lets one gated answer go on.
+    pub(crate) fn release(&self) {
+        self.state.0.lock().expect("no panic inside").released += 1;
+        self.state.1.notify_all();
+    }
+
+    fn wait_released(&self) {
+        let (lock, changed) = &*self.state;
+        let state = lock.lock().expect("no panic inside");
+        let (mut state, timeout) =
+            changed.wait_timeout_while(state, PATIENCE, |state| state.released == 0).expect("no panic inside");
+        assert!(!timeout.timed_out(), "nobody released the answer");
+        state.released -= 1;
+    }
+
     /// Configuration with this server as provider `fake`, speaking `api`.
     pub(crate) fn config(&self, api: &str) -> Value {
         json!({
@@ -147,6 +166,14 @@ impl FakeProvider {
                     // dropped: the client may have gone first
                     drop(begin(&mut stream).and_then(|()| chunks(&mut stream, &events)));
                     return;
+                }
+                Script::Gated(before, after) => {
+                    let begun = begin(&mut stream).and_then(|()| chunks(&mut stream, &before));
+                    self.wait_released();
+                    let ended = begun.and_then(|()| chunks(&mut stream, &after));
+                    if ended.and_then(|()| stream.write_all(b"0\r\n\r\n")).is_err() {
+                        return;
+                    }
                 }
                 Script::Hang(events) => {
                     let written = begin(&mut stream).and_then(|()| chunks(&mut stream, &events));
@@ -231,9 +258,22 @@ pub(crate) mod completions {
 
     pub(crate) fn text(parts: &[&str]) -> Script {
         let mut events = text_events(parts);
-        events.push(chunk(json!({}), Some("stop")));
-        events.extend(end());
+        events.extend(stop());
         Script::Sse(events)
+    }
+
+    /// What ends a text.
+    pub(crate) fn stop() -> Vec<String> {
+        let mut events = vec![chunk(json!({}), Some("stop"))];
+        events.extend(end());
+        events
+    }
+
+    /// A text that stops in the middle until it is released.
+    pub(crate) fn gated(before: &[&str], after: &[&str]) -> Script {
+        let mut rest: Vec<String> = after.iter().map(|part| chunk(json!({"content": part}), None)).collect();
+        rest.extend(stop());
+        Script::Gated(text_events(before), rest)
     }
 
     pub(crate) fn tools(calls: &[(&str, &str, Value)]) -> Script {

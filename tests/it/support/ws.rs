@@ -55,6 +55,25 @@ impl Ws {
         }
     }
 
+    /// Every notification that has come; a call marks the end of what was sent before it.
+    pub(crate) fn so_far(&mut self) -> Vec<Value> {
+        self.call("health", json!({}));
+        self.events.drain(..).collect()
+    }
+
+    /// Notifications up to and including the one that `last` accepts.
+    pub(crate) fn until(&mut self, what: &str, mut last: impl FnMut(&Value) -> bool) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let event = self.event(what, |_| true);
+            let ended = last(&event);
+            all.push(event);
+            if ended {
+                return all;
+            }
+        }
+    }
+
     /// Sends a request and returns its whole response object.
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
         self.next_id += 1;

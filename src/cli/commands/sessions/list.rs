@@ -102,6 +102,7 @@ fn read(context: &Context, args: &ListArgs, agent: Option<&AgentId>, now: i64) -
     let Some(store) = context.store()? else { return Ok(SessionPage { entries: Vec::new(), total: 0 }) };
     let query = SessionQuery {
         agent_id: agent.cloned(),
+        agents: None,
         search: args.search.clone(),
         updated_after: args.active.map(|minutes| now - i64::from(minutes) * 60_000),
         archived: None,

@@ -29,7 +29,7 @@ pub(super) const PATCH_PARAMS: &[Param] = &[
         "how much the model reasons; null returns to the default",
     ),
     Param::optional("archived", Type::AnyOf(&[Type::Boolean, Type::Null]), "out of the list"),
-    Param::optional("pinned", Type::AnyOf(&[Type::Boolean, Type::Null]), "at the top of the list"),
+    Param::optional("pinned", Type::AnyOf(&[Type::Boolean, Type::Null]), "clients show it before others"),
     Param::optional("unread", Type::AnyOf(&[Type::Boolean, Type::Null]), "marked as not read"),
 ];
 

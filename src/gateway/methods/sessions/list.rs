@@ -6,6 +6,7 @@ use crate::core::{AgentId, Error, Result, SessionKey, now_ms};
 use crate::gateway::methods::rows;
 use crate::gateway::methods::services::Services;
 use crate::gateway::methods::spec::{Call, Param, Type, object_schema};
+use crate::session::key::parse_agent_id;
 use crate::state::{SessionEntry, SessionQuery};
 
 /// Rows of a page when the caller names no number.
@@ -59,8 +60,11 @@ pub(super) async fn page(call: &Call) -> Result<Value> {
     let limit = args.count("limit").unwrap_or(DEFAULT_LIMIT);
     let offset = args.count("offset").unwrap_or(0);
     let now = now_ms();
+    let config = call.services.runtime.config();
+    let configured = || config.view.agents.iter().map(|agent| agent.id.clone()).collect();
     let query = SessionQuery {
-        agent_id: args.agent(),
+        agent_id: args.text("agentId").map(parse_agent_id).transpose()?,
+        agents: (args.flag("configuredAgentsOnly") == Some(true)).then(configured),
         search: args.text("search").map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
         updated_after: args.integer("activeMinutes").map(|minutes| now - minutes * 60_000),
         archived: archived(args.get("archived")),
@@ -69,8 +73,6 @@ pub(super) async fn page(call: &Call) -> Result<Value> {
     };
     let page = call.services.read(move |tx| tx.sessions(&query)).await?;
     let services = &call.services;
-    let configured_only = args.flag("configuredAgentsOnly") == Some(true);
-    let config = services.runtime.config();
     let hidden: Vec<&str> = [("includeDerivedTitles", "derivedTitle"), ("includeLastMessage", "lastMessagePreview")]
         .iter()
         .filter(|(flag, _)| args.flag(flag) == Some(false))
@@ -80,7 +82,6 @@ pub(super) async fn page(call: &Call) -> Result<Value> {
     let sessions: Vec<Value> = page
         .entries
         .iter()
-        .filter(|entry| !configured_only || config.view.agents.iter().any(|agent| agent.id == entry.agent_id))
         .map(|entry| {
             let mut row = rows::session_row(&services.runtime, entry, &entry.key, &entry.agent_id);
             if let Some(members) = row.as_object_mut() {

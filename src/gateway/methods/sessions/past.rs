@@ -54,11 +54,21 @@ pub(super) async fn state_at(call: Call) -> Result<Value> {
     }))
 }
 
+/// The transcript, if there is anything in it.
+async fn known(call: &Call, agent: &AgentId, session: SessionId) -> Result<SessionId> {
+    let (read_agent, read_session) = (agent.clone(), session.clone());
+    match call.services.read(move |tx| tx.last_seq(&read_agent, &read_session)).await? {
+        0 => Err(Error::not_found(format!("agent {agent} has no transcript {:?}", session.as_str()))
+            .hint("leave sessionId out for the conversation's current transcript")),
+        _ => Ok(session),
+    }
+}
+
 /// Which transcript is meant: the named one, else the conversation's current one.
 async fn transcript(call: &Call) -> Result<(SessionKey, AgentId, SessionId)> {
     let (key, agent) = call.services.key(call.args.text("key"), call.args.text("agentId"))?;
     let session = match call.args.session_id() {
-        Some(session) => session,
+        Some(session) => known(call, &agent, session).await?,
         None => list::entry(&call.services, &key, &agent).await?.session_id,
     };
     Ok((key, agent, session))
