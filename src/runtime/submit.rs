@@ -474,7 +474,8 @@ impl Runtime {
             }
             () = active.stop.token().cancelled() => None,
         };
-        let started_at = now_ms();
+        // As in the run's row, so that the outcome reads the same after a restart.
+        let started_at = entry.started_at.unwrap_or_else(now_ms);
         self.broadcast(RuntimeEvent::SessionChanged {
             session_key: prepared.session_key.clone(),
             agent_id: prepared.agent_id.clone(),

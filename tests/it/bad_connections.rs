@@ -185,7 +185,7 @@ fn a_client_that_vanishes_does_not_take_its_run_along() {
     let params = json!({"sessionKey": "main", "message": "talk", "idempotencyKey": "orphan"});
     let send = json!({"jsonrpc": "2.0", "id": 1, "method": "chat.send", "params": params}).to_string();
     socket.send(&masked(TEXT, send.as_bytes()));
-    assert_eq!(socket.json()["result"]["status"], "started");
+    assert_eq!(socket.reply()["result"]["status"], "started");
     until("text has come", || {
         let history = gateway.call("chat.history", json!({"sessionKey": "main"}));
         (history["inFlightRun"]["text"] == "half a reply").then_some(())

@@ -91,6 +91,16 @@ impl RawWs {
         serde_json::from_slice(&payload).expect("frames are JSON")
     }
 
+    /// The next answer; events of a run may come before it.
+    pub(crate) fn reply(&mut self) -> Value {
+        loop {
+            let frame = self.json();
+            if frame.get("id").is_some() {
+                return frame;
+            }
+        }
+    }
+
     /// The code of the next close frame; `None` when the connection ends without one.
     pub(crate) fn close_code(&mut self) -> Option<u16> {
         loop {
