@@ -149,17 +149,20 @@ pub(crate) fn body(request: &ModelRequest, provider: &str) -> Vec<u8> {
             last.mark_for_cache();
         }
     }
-    to_bytes(&Body {
-        model: &request.model,
-        max_tokens,
-        stream: true,
-        system,
-        tools,
-        messages,
-        thinking,
-        output_config,
-        temperature,
-    })
+    to_bytes(
+        request,
+        &Body {
+            model: &request.model,
+            max_tokens,
+            stream: true,
+            system,
+            tools,
+            messages,
+            thinking,
+            output_config,
+            temperature,
+        },
+    )
 }
 
 /// Turns alternate: neighbours of one role are merged, and results come before what the person says next.

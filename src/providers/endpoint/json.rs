@@ -7,11 +7,35 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::core::ToolCallId;
-use crate::session::message::{ContentBlock, KnownBlock};
+use crate::providers::types::ModelRequest;
+use crate::session::message::{ChatMessage, ContentBlock, KnownBlock};
 
-/// The request as bytes.
-pub(crate) fn to_bytes(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("strings, numbers and JSON values always serialise")
+/// Bytes of a body's fixed members and of a few tools.
+const FRAME: usize = 4 * 1024;
+/// Bytes of a message beside its texts.
+const MESSAGE_FRAME: usize = 64;
+
+/// The body of `request` as bytes.
+pub(crate) fn to_bytes(request: &ModelRequest, body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(likely_size(request));
+    serde_json::to_writer(&mut bytes, body).expect("strings, numbers and JSON values always serialise");
+    bytes
+}
+
+/// About how long the body will be: growing a vector to the megabytes of a long conversation copies it again and again.
+fn likely_size(request: &ModelRequest) -> usize {
+    let message = |message: &ChatMessage| {
+        let (ChatMessage::User { content }
+        | ChatMessage::Assistant { content, .. }
+        | ChatMessage::ToolResult { content, .. }) = message;
+        let blocks = content.iter().map(|block| match block {
+            ContentBlock::Known(KnownBlock::Text { text, .. }) => text.len() + text.len() / 32,
+            ContentBlock::Known(KnownBlock::Image { data, .. }) => data.len(),
+            _ => MESSAGE_FRAME,
+        });
+        MESSAGE_FRAME + blocks.sum::<usize>()
+    };
+    FRAME + request.system.len() + request.messages.iter().map(|each| message(each)).sum::<usize>()
 }
 
 /// Tool arguments as an object, which is all the APIs take: anything else goes under the key `arguments`.

@@ -99,19 +99,22 @@ struct Function<'a> {
 /// OpenAI's own servers are known to take.
 pub(crate) fn body(request: &ModelRequest, provider: &str, openai_host: bool) -> Vec<u8> {
     let reasoning_effort = effort(request.thinking, &request.model, openai_host);
-    to_bytes(&Body {
-        model: &request.model,
-        messages: messages(request, provider),
-        stream: true,
-        stream_options: StreamOptions { include_usage: true },
-        tools: request.tools.iter().map(|function| Tool { function }).collect(),
-        max_tokens: request.max_tokens.filter(|_| !openai_host),
-        max_completion_tokens: request.max_tokens.filter(|_| openai_host),
-        // OpenAI's reasoning models refuse it.
-        temperature: request.temperature.filter(|_| !(openai_host && reasoning_effort.is_some())),
-        reasoning_effort,
-        prompt_cache_key: request.session.as_deref().filter(|_| openai_host).map(cache_key),
-    })
+    to_bytes(
+        request,
+        &Body {
+            model: &request.model,
+            messages: messages(request, provider),
+            stream: true,
+            stream_options: StreamOptions { include_usage: true },
+            tools: request.tools.iter().map(|function| Tool { function }).collect(),
+            max_tokens: request.max_tokens.filter(|_| !openai_host),
+            max_completion_tokens: request.max_tokens.filter(|_| openai_host),
+            // OpenAI's reasoning models refuse it.
+            temperature: request.temperature.filter(|_| !(openai_host && reasoning_effort.is_some())),
+            reasoning_effort,
+            prompt_cache_key: request.session.as_deref().filter(|_| openai_host).map(cache_key),
+        },
+    )
 }
 
 fn effort(level: ThinkingLevel, model: &str, openai_host: bool) -> Option<&'static str> {

@@ -94,31 +94,34 @@ pub(crate) fn body(request: &ModelRequest, provider: &str, openai_host: bool) ->
         ThinkingLevel::Medium => Some("medium"),
         ThinkingLevel::High => Some("high"),
     };
-    to_bytes(&Body {
-        model: &request.model,
-        instructions: request.system.trim(),
-        input: input(request, provider),
-        // Without `strict: false` the API rewrites schemas so that every property is required.
-        tools: request
-            .tools
-            .iter()
-            .map(|tool| Tool {
-                name: &tool.name,
-                description: &tool.description,
-                parameters: &tool.parameters,
-                strict: false,
-            })
-            .collect(),
-        stream: true,
-        store: false,
-        max_output_tokens: request.max_tokens,
-        // Reasoning models refuse it.
-        temperature: request.temperature.filter(|_| effort.is_none()),
-        reasoning: effort.map(|effort| Reasoning { effort, summary: "auto" }),
-        // Models that do not reason refuse it.
-        include: effort.map(|_| ["reasoning.encrypted_content"]),
-        prompt_cache_key: request.session.as_deref().filter(|_| openai_host).map(cache_key),
-    })
+    to_bytes(
+        request,
+        &Body {
+            model: &request.model,
+            instructions: request.system.trim(),
+            input: input(request, provider),
+            // Without `strict: false` the API rewrites schemas so that every property is required.
+            tools: request
+                .tools
+                .iter()
+                .map(|tool| Tool {
+                    name: &tool.name,
+                    description: &tool.description,
+                    parameters: &tool.parameters,
+                    strict: false,
+                })
+                .collect(),
+            stream: true,
+            store: false,
+            max_output_tokens: request.max_tokens,
+            // Reasoning models refuse it.
+            temperature: request.temperature.filter(|_| effort.is_none()),
+            reasoning: effort.map(|effort| Reasoning { effort, summary: "auto" }),
+            // Models that do not reason refuse it.
+            include: effort.map(|_| ["reasoning.encrypted_content"]),
+            prompt_cache_key: request.session.as_deref().filter(|_| openai_host).map(cache_key),
+        },
+    )
 }
 
 fn input<'a>(request: &'a ModelRequest, provider: &str) -> Vec<Item<'a>> {
