@@ -41,7 +41,7 @@ pub(super) fn listener(port: u16) -> Listener {
     let mut answer = Vec::new();
     let read = socket.take(LOOK).read_to_end(&mut answer);
     match (read, answer.is_empty()) {
-        (Err(_), true) => Listener::Silent,
+        (Err(error), true) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Listener::Silent,
         _ if is_gateway(&String::from_utf8_lossy(&answer)) => Listener::Gateway,
         _ => Listener::Stranger,
     }
@@ -77,6 +77,7 @@ mod tests {
         assert_eq!(listener(ours), Listener::Gateway);
         assert_eq!(listener(serve(b"HTTP/1.1 200 OK\r\n\r\n<html>")), Listener::Stranger);
         assert_eq!(listener(serve(b"SSH-2.0-x\r\n")), Listener::Stranger);
+        assert_eq!(listener(serve(b"")), Listener::Stranger, "it hangs up");
         let gone = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let port = gone.local_addr().expect("bound").port();
         drop(gone);

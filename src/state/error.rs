@@ -290,7 +290,7 @@ impl StateError {
                 Some("start (or restart) the gateway with this version: it upgrades the database".to_owned())
             }
             Self::Foreign { importable: true, .. } => Some(
-                "nothing was changed; run `openclaw doctor` to import it, or set OPENCLAW_STATE_DIR to another directory"
+                "nothing was changed; this version cannot import it yet: set OPENCLAW_STATE_DIR to another directory"
                     .to_owned(),
             ),
             Self::Foreign { importable: false, .. } => {

@@ -19,7 +19,7 @@ use super::readers::Readers;
 use super::tx::{ReadTx, WriteTx};
 use super::writer::{Message, Writer};
 use super::{connection, migrate};
-use crate::core::Result;
+use crate::core::{Error, Result};
 
 /// Writes that may wait for the writer thread; further callers wait for a place.
 const QUEUE: usize = 1024;
@@ -170,6 +170,14 @@ impl Store {
     /// Schema version of the open database.
     pub fn schema_version(&self) -> i64 {
         self.inner.schema_version
+    }
+
+    /// Why opening this database for writing would be refused, if its schema is of a later version; reading is not.
+    pub fn write_refusal(&self) -> Option<Error> {
+        (self.inner.schema_version > migrate::LATEST).then(|| {
+            let (path, found) = (self.inner.path.clone(), self.inner.schema_version);
+            StateError::NewerSchema { path, found, supported: migrate::LATEST }.into()
+        })
     }
 }
 

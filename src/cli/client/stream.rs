@@ -88,8 +88,14 @@ impl Connection {
         loop {
             let message = match self.socket.next().await {
                 Some(Ok(message)) => message,
+                Some(Err(WsError::Io(error))) => return Err(self.closed(&plain_reason(&error))),
+                None
+                | Some(Err(
+                    WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+                    | WsError::ConnectionClosed
+                    | WsError::AlreadyClosed,
+                )) => return Err(self.closed("")),
                 Some(Err(error)) => return Err(failed(&self.target, error)),
-                None => return Err(self.closed("")),
             };
             match message {
                 Message::Text(text) => {

@@ -11,8 +11,8 @@ use crate::core::Error;
 /// Flags of `completion`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionArgs {
-    /// Shell to write for [default: the one of $SHELL].
-    #[arg(short, long, value_enum)]
+    /// bash, zsh, fish, elvish or powershell [default: the one of $SHELL].
+    #[arg(short, long, value_enum, hide_possible_values = true)]
     shell: Option<Shell>,
 }
 

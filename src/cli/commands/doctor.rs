@@ -22,8 +22,8 @@ pub(crate) struct DoctorArgs {
     /// Leave this check out (repeatable).
     #[arg(long, value_name = "ID")]
     skip: Vec<String>,
-    /// Leave out findings below this severity.
-    #[arg(long, value_name = "LEVEL", value_enum)]
+    /// Leave out findings below this severity: info, warning or error.
+    #[arg(long, value_name = "LEVEL", value_enum, hide_possible_values = true)]
     severity_min: Option<SeverityArg>,
     /// Ask nothing (checks never ask; accepted for scripts).
     #[arg(long)]

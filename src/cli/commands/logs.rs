@@ -46,6 +46,10 @@ enum Source {
 }
 
 impl Source {
+    fn is_gateway(&self) -> bool {
+        matches!(self, Self::Gateway(_))
+    }
+
     /// The gateway's address or the file's path.
     fn name(&self) -> String {
         match self {
@@ -97,7 +101,16 @@ pub(crate) fn run(context: &Context, args: &LogsArgs) -> Outcome {
         if never.recv_timeout(Duration::from_millis(args.interval)) == Ok(()) {
             return Ok(());
         }
-        chunk = read(&source, Some(chunk.cursor), args)?;
+        chunk = match read(&source, Some(chunk.cursor), args) {
+            // The file goes on where the gateway stopped answering; its last words are there.
+            Err(error) if error.kind() == ErrorKind::Unreachable && !explicit && source.is_gateway() => {
+                let path = context.log_file(config.as_ref());
+                context.out.note(&format!("the gateway has stopped: reading {}", path.display()));
+                source = Source::File(path);
+                read(&source, Some(chunk.cursor), args)?
+            }
+            other => other?,
+        };
         if chunk.reset {
             context.out.note("the log was rotated");
         }

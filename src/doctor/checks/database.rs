@@ -62,13 +62,17 @@ pub(super) fn kind(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// It opens, with our schema of a version we know.
 pub(super) fn opens(facts: &Facts<'_>) -> Vec<Finding> {
-    match open(facts) {
-        Ok(_) => Vec::new(),
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
+    let (error, effect) = match open(facts) {
+        Ok(store) => (store.write_refusal(), "conversations can be read, but no turn can run"),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => (Some(error), "conversations cannot be read or written"),
+    };
+    match error {
+        None => Vec::new(),
+        Some(error) => {
             let mut finding =
                 Finding::new(OPENS, Severity::Error, shown(&facts.at.paths.database()), error.to_string())
-                    .effect("conversations cannot be read or written");
+                    .effect(effect);
             if let Some(hint) = error.fix() {
                 finding = finding.fix(hint, None);
             }

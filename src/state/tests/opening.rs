@@ -180,7 +180,7 @@ fn a_typescript_database_is_named_and_left_alone() {
     let error = root.refusal();
     assert_eq!(error.kind(), ErrorKind::State);
     assert!(error.reason().unwrap().contains("OpenClaw for Node.js, version 2026.9.6"), "{error}");
-    assert!(error.fix().unwrap().contains("doctor"));
+    assert!(error.fix().unwrap().contains("OPENCLAW_STATE_DIR"));
     assert_eq!(root.open_to_read().err().unwrap().kind(), ErrorKind::State);
     assert_eq!(contents(&root.paths().state_dir()), before);
     let owner = Owner::TypeScriptOpenClaw {

@@ -1,5 +1,6 @@
 //! Real parts for the tests: the real binary as a process, real sockets, a scripted model server.
 
+pub(crate) mod cli;
 pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod http;

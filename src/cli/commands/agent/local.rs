@@ -97,26 +97,34 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
                 continue;
             }
         };
-        match (next, stopped_by) {
-            (Ok(Next::Event(event)), _) => printer.event(&gateway::agent_payload(&event))?,
-            (Ok(Next::End(_)), Some(signal)) => return printer.stopped(signal),
-            (Ok(Next::End(outcome)), None) => {
-                return printer.finish(&Ending::of_run(&outcome), started_at, outcome.ended_at);
+        let outcome = match next {
+            Ok(Next::Event(event)) => {
+                printer.event(&gateway::agent_payload(&event))?;
+                match &event.body {
+                    RunEventBody::Ended { outcome } => Arc::clone(outcome),
+                    _ => continue,
+                }
             }
-            (Err(error), _) => {
+            Ok(Next::End(outcome)) => outcome,
+            Err(error) => {
                 printer.end_line()?;
                 return Err(error.into());
             }
-        }
+        };
+        return match stopped_by {
+            Some(signal) => printer.stopped(signal),
+            None => printer.finish(&Ending::of_run(&outcome), started_at, outcome.ended_at),
+        };
     }
 }
 
 enum Next {
     Event(Arc<RunEvent>),
-    End(Box<RunOutcome>),
+    /// The end, without its event.
+    End(Arc<RunOutcome>),
 }
 
-/// The next event of a run, or its end.
+/// The next event of a run; its end alone if the events ended first.
 async fn next(events: &mut Receiver<Arc<RuntimeEvent>>, run: &RunId, runtime: &Runtime) -> Result<Next> {
     loop {
         match events.recv().await {
@@ -124,17 +132,14 @@ async fn next(events: &mut Receiver<Arc<RuntimeEvent>>, run: &RunId, runtime: &R
                 if let RuntimeEvent::Run(event) = &*event
                     && event.run_id == *run
                 {
-                    return Ok(match &event.body {
-                        RunEventBody::Ended { outcome } => Next::End(Box::new(outcome.as_ref().clone())),
-                        _ => Next::Event(Arc::clone(event)),
-                    });
+                    return Ok(Next::Event(Arc::clone(event)));
                 }
             }
             // Deltas may get lost when the terminal is slow; the end brings the whole text.
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => {
                 return match runtime.wait(run, Some(ABORT)).await? {
-                    Some(outcome) => Ok(Next::End(Box::new(outcome))),
+                    Some(outcome) => Ok(Next::End(Arc::new(outcome))),
                     None => Err(Error::internal("the run's events ended before the run")),
                 };
             }

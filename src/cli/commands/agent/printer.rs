@@ -52,7 +52,9 @@ impl Printer {
         if self.out.format() == Format::JsonLines {
             let mut line = json!({ "event": "agent" });
             if let (Value::Object(line), Value::Object(fields)) = (&mut line, payload) {
-                line.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+                // `eventSeq` counts what a connection got, which says nothing about the run.
+                let of_run = fields.iter().filter(|(name, _)| name.as_str() != "eventSeq");
+                line.extend(of_run.map(|(name, value)| (name.clone(), value.clone())));
             }
             self.out.json_line(&line)?;
         }

@@ -22,7 +22,7 @@ pub(crate) struct PatchArgs {
     /// Read the JSON5 object from stdin.
     #[arg(long)]
     stdin: bool,
-    /// Replace the object or list at PATH instead of merging into it (repeatable).
+    /// Replace what is at PATH instead of merging into it (repeatable).
     #[arg(long, value_name = "PATH")]
     replace_path: Vec<String>,
     /// Check and show the change, write nothing.

@@ -34,13 +34,11 @@ const MORE_HELP: &str = "Examples:
 
 Only if the file has that value there: --expect-current-json JSON, or none: --expect-current-absent
 Secret reference: --ref-source env|file|exec --ref-id ID [--ref-provider ALIAS]
-Secret provider (PATH secrets.providers.ALIAS; what ends in … can be repeated):
-  --provider-source env   --provider-allowlist VAR…
-  --provider-source file  --provider-path PATH --provider-mode singleValue|json --provider-max-bytes N
-  --provider-source exec  --provider-command PATH --provider-arg ARG… --provider-env KEY=VALUE…
-                          --provider-pass-env VAR… --provider-trusted-dir PATH… --provider-json-only
-                          --provider-no-output-timeout-ms MS --provider-max-output-bytes N
-  file and exec           --provider-timeout-ms MS";
+Secret provider (what ends in … can be repeated): --provider-source env --provider-allowlist VAR…
+  file  --provider-path PATH --provider-mode MODE --provider-max-bytes N --provider-timeout-ms MS
+  exec  --provider-command PATH --provider-arg ARG… --provider-env KEY=VALUE…
+        --provider-pass-env VAR… --provider-trusted-dir PATH… --provider-json-only
+        --provider-no-output-timeout-ms MS --provider-max-output-bytes N --provider-timeout-ms MS";
 
 /// Flags of `config set`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::commands::files;
 use crate::cli::context::Context;
 use crate::cli::error::Outcome;
-use crate::cli::output::absolute;
+use crate::cli::output::{Format, absolute};
 use crate::core::{Error, Result, now_ms};
 use crate::session::EventBody;
 use crate::session::message::plain_text;
@@ -23,9 +23,9 @@ pub(crate) struct ExportArgs {
     /// Session key or id, or the beginning of one.
     #[arg(value_name = "KEY")]
     key: String,
-    /// jsonl (every event, nothing lost), json (one object) or markdown (for reading).
-    #[arg(long, value_enum, default_value = "jsonl", hide_possible_values = true)]
-    format: ExportFormat,
+    /// jsonl (nothing lost), json (one object), markdown [default: jsonl].
+    #[arg(long, value_enum, hide_possible_values = true)]
+    format: Option<ExportFormat>,
     /// File to write instead of stdout.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -45,7 +45,10 @@ enum ExportFormat {
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Outcome {
     let (store, entry) = lookup::find(context, &args.key)?;
     let events = show::all_events(&store, &entry)?;
-    let text = match args.format {
+    // On stdout `--json` means one object; a file gets the form that loses nothing.
+    let one_object = context.out.format() == Format::Json && args.output.is_none();
+    let usual = if one_object { ExportFormat::Json } else { ExportFormat::Jsonl };
+    let text = match args.format.unwrap_or(usual) {
         ExportFormat::Jsonl => jsonl(&events)?,
         ExportFormat::Json => {
             let events: Vec<Value> = events.iter().map(event_json).collect::<Result<_>>()?;
