@@ -68,7 +68,7 @@ fn a_healthy_installation_has_nothing_but_information() {
           no provider has a key, and none is configured
           effect: the built-in offline model answers; it is not a language model
           fix: set ANTHROPIC_API_KEY or OPENAI_API_KEY, configure models.providers, or start Ollama
-    ok    all 14 checks pass ([TIME])
+    ok    all 15 checks pass ([TIME])
     ");
     assert_eq!(home.cli(&["doctor", "--severity-min", "warning", "--jsonl"]).out, "");
     let gateway = home.start();
@@ -148,6 +148,14 @@ fn every_check_finds_what_it_is_for() {
     set_mode(&wal, 0o600);
     expect(&home, "database.space", &["warning: its write-ahead log has 300 MB"]);
     fs::remove_file(&wal).expect("our own file");
+
+    let whole = fs::read(home.database()).expect("the database");
+    let mut damaged = whole.clone();
+    let last = damaged.len() - 4096;
+    damaged[last..].fill(0xff);
+    fs::write(home.database(), damaged).expect("a damaged page");
+    expect(&home, "database.sound", &["error: "]);
+    fs::write(home.database(), whole).expect("the database again");
 
     set_mode(&home.database(), 0o644);
     expect(&home, "database.kind", &["warning: its mode is 0644"]);
