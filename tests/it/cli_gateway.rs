@@ -192,6 +192,9 @@ fn a_gateway_without_auth_says_so_and_answers_everybody_here() {
 #[test]
 fn the_log_is_read_from_the_gateway_then_from_the_file_and_followed() {
     let mut gateway = Home::new(json!({})).start();
+    let path = gateway.home.root().join("logs/openclaw.log");
+    // It answers a moment before it writes that line.
+    until("the log says so", || std::fs::read_to_string(&path).ok().filter(|text| text.contains("gateway ready")));
     let from_gateway = gateway.home.cli(&["logs"]);
     assert_eq!((from_gateway.code, from_gateway.err.as_str()), (0, ""), "{from_gateway:?}");
     assert!(from_gateway.out.lines().last().expect("lines").contains("gateway ready"), "{from_gateway:?}");
@@ -205,7 +208,6 @@ fn the_log_is_read_from_the_gateway_then_from_the_file_and_followed() {
     following.wait_err("the gateway has stopped: reading ");
     following.wait_out("the gateway shuts down");
     assert!(following.is_running());
-    let path = gateway.home.root().join("logs/openclaw.log");
     let mut log = std::fs::OpenOptions::new().append(true).open(&path).expect("the log");
     let line = json!({"time": "2026-11-20T13:18:31.250Z", "level": "warn", "subsystem": "test", "message": "one\u{1b}[2J more", "n": 7});
     writeln!(log, "{line}").expect("written");

@@ -95,7 +95,10 @@ fn an_abort_keeps_the_partial_reply_and_closes_the_providers_connection() {
     let gateway = gateway(&provider);
     let mut ws = gateway.ws();
     ws.call("chat.send", json!({"sessionKey": "main", "message": "talk", "idempotencyKey": "to-abort"}));
-    ws.event("the text", |event| event["method"] == "chat" && event["params"]["state"] == "delta");
+    ws.event("the text", |event| {
+        event["method"] == "chat"
+            && event["params"]["deltaText"].as_str().is_some_and(|text| text.ends_with("sentence"))
+    });
     let aborted = ws.call("chat.abort", json!({"sessionKey": "main"}));
     assert_eq!(aborted["aborted"], true);
     assert_eq!(aborted["runIds"], json!(["to-abort"]));
