@@ -457,6 +457,12 @@ fn a_broken_file_can_be_inspected() {
     home.write("openclaw.json", "{gateway: {auth: {token: 'hunter2'}");
     let found = inspect(&home.options()).expect("readable");
     assert_eq!((found.valid, found.source, found.raw.contains("hunter2")), (false, json!({}), false));
+    home.write(
+        "openclaw.json",
+        "{a: {headers: {'x-team': 'hunter2', more: {deep: 'hunter2'}}, b: 'shown'}, env: {vars: {k: \"hunter2\"",
+    );
+    let raw = inspect(&home.options()).expect("readable").raw;
+    assert_eq!((raw.contains("hunter2"), raw.contains("'shown'")), (false, true), "{raw}");
 }
 
 #[test]

@@ -9,7 +9,8 @@
 //!
 //! A request passes `http::route` (Host, Origin, token), `jsonrpc` (strict codec), `methods` (the one table of
 //! methods: dispatch, checks and `rpc.discover`). Runtime events pass `events` (one pump, bounded queues).
-//! The methods' names and shapes are OpenClaw's where it has them.
+//! The methods' names and shapes are OpenClaw's where it has them. Their scopes (`x-scope` in `rpc.discover`) say what
+//! they do; they are not checked, because every valid secret has all of them.
 
 mod auth;
 mod dispatch;

@@ -148,3 +148,46 @@ impl Registry {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::types::RunStatus;
+    use crate::session::Usage;
+
+    fn outcome(run: &RunId) -> Arc<RunOutcome> {
+        Arc::new(RunOutcome {
+            run_id: run.clone(),
+            status: RunStatus::Ok,
+            text: "said".into(),
+            stop_reason: None,
+            error: None,
+            usage: Usage::default(),
+            provider: String::new(),
+            model: String::new(),
+            started_at: 0,
+            ended_at: 0,
+            steps: 0,
+            tool_calls: 0,
+        })
+    }
+
+    #[test]
+    fn a_forgotten_session_takes_its_outcomes_along() {
+        let registry = Registry::default();
+        for (run, session) in [("a", "gone"), ("b", "kept"), ("c", "gone")] {
+            let run = RunId::from(run);
+            let prepared: PreparedAgentRun = serde_json::from_value(serde_json::json!({
+                "version": 1, "runId": run, "agentId": "main", "sessionKey": "agent:main:main", "sessionId": session,
+                "messageEventId": "e", "channel": "rpc", "models": [], "maxSteps": 1, "timeoutMs": 1, "workspace": "/",
+                "toolsAllow": [], "toolsDeny": [],
+            }))
+            .expect("a prepared run");
+            registry.insert(&run, &ActiveRun::new(prepared)).expect("the first of that id");
+            registry.finish(&run, &outcome(&run));
+        }
+        registry.forget_session(&"gone".into());
+        let known = ["a", "b", "c"].map(|run| registry.recent(&RunId::from(run)).is_some());
+        assert_eq!((known, registry.len()), ([false, true, false], 0));
+    }
+}

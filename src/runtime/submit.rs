@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
+use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause, failed_before_start, failure_event};
 use super::durable::{may_pass, until_stored};
@@ -466,13 +467,9 @@ impl Runtime {
         entry: &Arc<SessionEntry>,
         settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) -> Result<RunOutcome> {
-        // A run that is stopped while it waits goes on without a place: all it does is to record that.
-        let _slot = tokio::select! {
-            biased;
-            slot = self.shared.slots.acquire() => {
-                Some(slot.map_err(|error| Error::internal("the run limit was closed").source(error))?)
-            }
-            () = active.stop.token().cancelled() => None,
+        let (_slot, entry) = match self.shared.slots.try_acquire() {
+            Ok(slot) => (Some(slot), Arc::clone(entry)),
+            Err(_none_free) => self.wait_for_slot(prepared, active, entry).await?,
         };
         // As in the run's row, so that the outcome reads the same after a restart.
         let started_at = entry.started_at.unwrap_or_else(now_ms);
@@ -480,7 +477,7 @@ impl Runtime {
             session_key: prepared.session_key.clone(),
             agent_id: prepared.agent_id.clone(),
             reason: "agent.run.started",
-            entry: Some(Arc::clone(entry)),
+            entry: Some(Arc::clone(&entry)),
         });
         let setup = self.setup();
         let agent = setup
@@ -489,7 +486,7 @@ impl Runtime {
             .agent(&prepared.agent_id)
             .ok_or_else(|| Error::not_found(format!("agent {} is not configured any more", prepared.agent_id)))?
             .clone();
-        let models = self.candidates(prepared, &agent, entry)?;
+        let models = self.candidates(prepared, &agent, &entry)?;
         let thinking = prepared
             .thinking
             .or_else(|| entry.thinking_level.as_deref().and_then(ThinkingLevel::parse))
@@ -526,6 +523,27 @@ impl Runtime {
                 run.await
             }
         }
+    }
+
+    /// A place among the runs of all sessions, and the session's row as it is then. A run that is stopped while it waits goes
+    /// on without a place: all it does is to record that.
+    async fn wait_for_slot<'a>(
+        &'a self,
+        prepared: &PreparedAgentRun,
+        active: &ActiveRun,
+        entry: &Arc<SessionEntry>,
+    ) -> Result<(Option<SemaphorePermit<'a>>, Arc<SessionEntry>)> {
+        let slot = tokio::select! {
+            biased;
+            slot = self.shared.slots.acquire() => {
+                Some(slot.map_err(|error| Error::internal("the run limit was closed").source(error))?)
+            }
+            () = active.stop.token().cancelled() => None,
+        };
+        let (agent, key) = (prepared.agent_id.clone(), prepared.session_key.clone());
+        let current = self.shared.store.read(move |tx| tx.session(&agent, &key)).await?;
+        let current = current.filter(|current| current.session_id == prepared.session_id);
+        Ok((slot, current.map_or_else(|| Arc::clone(entry), Arc::new)))
     }
 
     /// The models to try: the caller's, else the session's, else the agent's with its fallbacks, else the gateway's default.

@@ -202,6 +202,12 @@ fn runs_beyond_the_limit_wait_and_can_be_stopped_while_they_do() {
     assert_eq!(provider.seen().len(), 1);
     let history = gateway.call("chat.history", json!({"sessionKey": "b"}));
     assert_eq!(history["messages"][0]["content"][0]["text"], "two", "what was said stays");
+    // What is changed while a run waits counts for it.
+    gateway.call("agent", json!({"message": "three", "idempotencyKey": "third", "sessionKey": "b"}));
+    gateway.call("sessions.patch", json!({"key": "b", "model": "fake/model-b"}));
+    provider.push(completions::text(&["three"]));
     gateway.call("chat.abort", json!({"sessionKey": "a"}));
     assert_eq!(gateway.call("agent.wait", json!({"runId": "first"}))["status"], "aborted");
+    assert_eq!(gateway.call("agent.wait", json!({"runId": "third"}))["status"], "ok");
+    assert_eq!(provider.seen()[1].body["model"], "model-b");
 }

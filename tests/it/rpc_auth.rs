@@ -55,6 +55,10 @@ fn the_first_start_makes_a_token_that_only_its_owner_can_read() {
     gateway.restart();
     assert_eq!(gateway.token, token, "it stays");
     assert_eq!(mode(&path), 0o600, "and is closed again");
+    let anonymous =
+        http::raw(gateway.port(), &http::request("POST", "/rpc", gateway.port(), &[], b"{}")).expect("an answer");
+    assert!(anonymous.header("www-authenticate").is_some_and(|scheme| scheme.starts_with("Bearer")), "{anonymous:?}");
+    assert_eq!(anonymous.json()["error"]["data"]["kind"], "unauthorized");
     let other = Home::new(json!({})).start();
     assert_ne!(other.token, token);
     assert_eq!(status(gateway.port(), Some(&format!("Bearer {}", other.token))), 401);
@@ -92,6 +96,15 @@ fn a_token_may_come_from_a_file_or_a_program() {
     let gateway = start(json!({"files": {"source": "file", "path": file, "mode": "singleValue"}}), "value");
     assert_eq!(status(gateway.port(), Some("Bearer token-in-a-file-1234")), 200);
     assert_eq!(status(gateway.port(), Some("Bearer token-in-a-file-1235")), 401);
+
+    let program = directory.path().join("vault");
+    std::fs::write(&program, "#!/bin/sh\nread request\nprintf '%s' \"$ANSWER\"\n").expect("a program");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("a mode");
+    let answer = json!({"protocolVersion": 1, "values": {"gateway/token": "token-of-a-program-1"}}).to_string();
+    let vault = json!({"source": "exec", "command": program, "env": {"ANSWER": answer}});
+    let gateway = start(json!({"vault": vault}), "gateway/token");
+    assert_eq!(status(gateway.port(), Some("Bearer token-of-a-program-1")), 200);
+    assert_eq!(status(gateway.port(), Some("Bearer gateway/token")), 401);
 }
 
 #[test]

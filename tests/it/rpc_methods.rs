@@ -198,7 +198,20 @@ fn every_method_takes_and_gives_what_discover_says() {
     table.check("rpc.discover", json!({}));
     has(
         &table.check("health", json!({"probe": true})),
-        &["ok", "ts", "durationMs", "defaultAgentId", "agents", "sessions", "state"],
+        &[
+            "ok",
+            "ts",
+            "durationMs",
+            "defaultAgentId",
+            "agents",
+            "sessions",
+            "state",
+            "channels",
+            "channelOrder",
+            "channelLabels",
+            "plugins",
+            "heartbeatSeconds",
+        ],
     );
 
     let send = json!({
@@ -270,7 +283,21 @@ fn every_method_takes_and_gives_what_discover_says() {
         }),
     );
     let list = table.ws.call("sessions.list", json!({}));
-    has(&list, &["ts", "path", "count", "totalCount", "limitApplied", "nextOffset", "hasMore", "defaults", "sessions"]);
+    has(
+        &list,
+        &[
+            "ts",
+            "path",
+            "count",
+            "totalCount",
+            "limitApplied",
+            "nextOffset",
+            "hasMore",
+            "owners",
+            "defaults",
+            "sessions",
+        ],
+    );
     has(&list["sessions"][0], ROW);
     has(&list["sessions"][0], &["derivedTitle", "lastMessagePreview"]);
     has(&list["defaults"], &["modelProvider", "model", "contextTokens"]);
@@ -367,6 +394,7 @@ fn every_method_takes_and_gives_what_discover_says() {
     has(&tail, &["file", "cursor", "size", "lines"]);
     let status = table.check("status", json!({"includeChannelSummary": false}));
     has(&status, &["runtimeVersion", "sessions", "uptimeMs", "gateway", "runs", "state", "config"]);
+    assert!(status["processMemory"]["rssBytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{status}");
     has(&status["sessions"], &["paths", "count", "defaults", "recent"]);
 
     let abort = json!({"sessionKey": "main", "runId": "m-1", "agentId": "main"});

@@ -187,6 +187,34 @@ fn a_reset_or_delete_stops_what_runs() {
     assert_eq!(gateway.call("chat.history", json!({"sessionKey": "main"}))["totalMessages"], 2);
 }
 
+#[test]
+fn a_patch_during_a_run_takes_nothing_from_the_conversation() {
+    let provider = FakeProvider::start();
+    let gateway = gateway(&provider);
+    provider.push(completions::tools(&[("call_1", "ls", json!({}))]));
+    provider.push(completions::gated(&["first "], &["answer"]));
+    let mut ws = gateway.ws();
+    ws.call("chat.send", json!({"sessionKey": "main", "message": "one", "idempotencyKey": "m-1"}));
+    ws.event("the text", |event| event["params"]["state"] == "delta");
+    for label in ["during", "still during"] {
+        gateway.call("sessions.patch", json!({"key": "main", "label": label, "model": "fake/model-b"}));
+    }
+    provider.release();
+    gateway.call("agent.wait", json!({"runId": "m-1"}));
+    gateway.call("sessions.patch", json!({"key": "main", "thinkingLevel": "low"}));
+    gateway.turn("main", "two", "m-2");
+    let asked = provider.wait_seen(3)[2].body.clone();
+    assert_eq!(asked["model"], "model-b");
+    let messages = asked["messages"].as_array().expect("messages");
+    let roles: Vec<&str> = messages.iter().filter_map(|message| message["role"].as_str()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "tool", "assistant", "user"]);
+    assert!(asked["messages"].to_string().contains("first answer"));
+    let state = gateway.call("sessions.stateAt", json!({"key": "main"}))["state"].clone();
+    assert_eq!((&state["values"]["label"], &state["values"]["thinkingLevel"]), (&json!("still during"), &json!("low")));
+    assert_eq!(state["messages"].as_array().map(Vec::len), Some(6), "{state}");
+    assert_eq!(gateway.call("chat.history", json!({"sessionKey": "main"}))["totalMessages"], 6);
+}
+
 fn rows(gateway: &Gateway, table: &str, session: &str) -> i64 {
     let database = rusqlite::Connection::open(gateway.home.database()).expect("the database opens");
     let sql = format!("SELECT count(*) FROM {table} WHERE session_id = ?1");

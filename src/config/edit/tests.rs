@@ -376,6 +376,25 @@ fn broken_files_are_not_edited_but_can_be_replaced() {
 }
 
 #[test]
+fn comments_that_were_masked_for_a_client_come_back_whole() {
+    let key = |letter: &str| format!("sk-{}", letter.repeat(24));
+    let text = format!(
+        "// first {}\n{{\n  ui: {{a: 1}}, // old: {}\n  /* token={}\n     plain words */ logging: {{level: 'info'}},\n}}\n",
+        key("a"),
+        key("b"),
+        key("c")
+    );
+    let home = Home::new(&text);
+    let shown = redact_raw(&text);
+    assert!(!["a", "b", "c"].iter().any(|letter| shown.contains(&key(letter))), "{shown}");
+    replace(&home.options(), &shown.replace("a: 1", "a: 2"), None, false).expect("fine");
+    assert_eq!(home.read("openclaw.json"), text.replace("a: 1", "a: 2"));
+    // A comment that the client took away or wrote itself is the client's.
+    replace(&home.options(), "// mine: [redacted]\n{ui: {a: 3}}\n", None, false).expect("fine");
+    assert_eq!(home.read("openclaw.json"), "// mine: [redacted]\n{ui: {a: 3}}\n");
+}
+
+#[test]
 fn backups_rotate_and_modes_are_private() {
     let home = Home::new("{ui: {n: 0}}");
     fs::set_permissions(home.path("openclaw.json"), fs::Permissions::from_mode(0o644)).expect("changed");

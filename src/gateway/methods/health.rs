@@ -31,6 +31,11 @@ pub(super) static METHODS: &[Method] = &[
                     ("defaultAgentId", "string"),
                     ("agents", "array"),
                     ("sessions", "object"),
+                    ("channels", "object"),
+                    ("channelOrder", "array"),
+                    ("channelLabels", "object"),
+                    ("plugins", "object"),
+                    ("heartbeatSeconds", "integer"),
                 ],
                 &[("state", "object")],
             )
@@ -55,7 +60,7 @@ pub(super) static METHODS: &[Method] = &[
                     ("bootId", "string"),
                     ("startedAt", "integer"),
                     ("uptimeMs", "integer"),
-                    ("memory", "object"),
+                    ("processMemory", "object"),
                     ("gateway", "object"),
                     ("runs", "object"),
                     ("sessions", "object"),
@@ -87,6 +92,10 @@ async fn health(call: Call) -> Result<Value> {
         "defaultAgentId": default.map(|agent| &agent.id),
         "agents": agents,
         "sessions": *sessions,
+        // OpenClaw's clients look into these without asking whether they are there.
+        "channels": {}, "channelOrder": [], "channelLabels": {},
+        "plugins": {"loaded": [], "errors": [], "unavailable": []},
+        "heartbeatSeconds": 0,
     });
     if call.args.flag("probe") == Some(true) {
         let store = services.runtime.store().clone();
@@ -120,7 +129,7 @@ async fn status(call: Call) -> Result<Value> {
         "bootId": vitals.boot_id,
         "startedAt": vitals.started_at,
         "uptimeMs": vitals.uptime_ms(),
-        "memory": {"residentBytes": memory},
+        "processMemory": {"rssBytes": memory},
         "gateway": {
             "bind": vitals.address.ip().to_string(),
             "port": vitals.address.port(),

@@ -21,7 +21,7 @@ pub(super) static METHODS: &[Method] = &[Method {
         Param::optional("sessionKey", Type::Key, "the same, by a conversation of the agent"),
         Param::optional("preparedOnly", Type::Boolean, "accepted for OpenClaw's clients; models need no preparation"),
     ],
-    result: || object_schema(&[("models", "array"), ("defaultModel", "string")], &[]),
+    result: || object_schema(&[("models", "array"), ("defaultModel", "string"), ("accountSelection", "object")], &[]),
     scope: Scope::Read,
     lifetime: Lifetime::WhileConnected,
     handler: |call| Box::pin(std::future::ready(list(&call))),
@@ -55,5 +55,6 @@ fn list(call: &Call) -> Result<Value> {
             row
         })
         .collect();
-    Ok(json!({"models": models, "defaultModel": default}))
+    let account = json!({"kind": "automatic", "label": "Automatic"});
+    Ok(json!({"models": models, "defaultModel": default, "accountSelection": account}))
 }

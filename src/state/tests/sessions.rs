@@ -71,6 +71,12 @@ fn pages_are_newest_first_and_count_all() {
     let (found, total) = keys(&store, &main_only);
     assert_eq!((found.len(), total), (20, 20));
     assert!(!found.contains(&"agent:main:04".into()));
+
+    let of = |agents: &[&str]| Some(agents.iter().map(|id| AgentId::from(*id)).collect());
+    for (agents, expected) in [(of(&["other"]), 1), (of(&["other", "main"]), 25), (of(&["nobody"]), 0), (of(&[]), 0)] {
+        let (_, total) = keys(&store, &SessionQuery { agents, ..query(2, 0) });
+        assert_eq!(total, expected);
+    }
 }
 
 #[test]

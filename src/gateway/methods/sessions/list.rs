@@ -43,6 +43,7 @@ pub(super) fn schema() -> Value {
             ("totalCount", "integer"),
             ("limitApplied", "integer"),
             ("hasMore", "boolean"),
+            ("owners", "array"),
             ("defaults", "object"),
             ("sessions", "array"),
         ],
@@ -100,6 +101,7 @@ pub(super) async fn page(call: &Call) -> Result<Value> {
         "limitApplied": limit,
         "nextOffset": has_more.then_some(next),
         "hasMore": has_more,
+        "owners": [],
         "defaults": rows::defaults(&services.runtime),
         "sessions": sessions,
     }))
