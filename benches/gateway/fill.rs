@@ -25,10 +25,11 @@ pub(crate) fn large(parent: &Path) -> PathBuf {
     let paths = StatePaths::new(parent);
     let store = Store::open(&paths, &OpenOptions::default()).unwrap();
     for (at, messages) in LONG.into_iter().enumerate() {
-        add(&store, vec![(long_key(messages), messages, BEGINNING + at as i64)]);
+        add(&store, vec![(long_key(messages), messages, BEGINNING + millis(at))]);
     }
     for first in (0..SESSIONS).step_by(500) {
-        let batch = (first..first + 500).map(|n| (format!("agent:main:session:{n}"), 2, BEGINNING + 60_000 + n as i64));
+        let batch =
+            (first..first + 500).map(|n| (format!("agent:main:session:{n}"), 2, BEGINNING + 60_000 + millis(n)));
         add(&store, batch.collect());
     }
     store.close_blocking().unwrap();
@@ -73,7 +74,7 @@ fn conversation(messages: usize, at: i64) -> Vec<Event> {
             let data = json!({"content": content, "model": "instant", "provider": "bench", "api": "openai-completions", "stopReason": "stop"});
             ("AgentResponse", data)
         };
-        events.push(event(&id, Some(&parent), at + n as i64, kind, &data));
+        events.push(event(&id, Some(&parent), at + millis(n), kind, &data));
         parent = id;
     }
     events
@@ -81,4 +82,9 @@ fn conversation(messages: usize, at: i64) -> Vec<Event> {
 
 fn event(id: &EventId, parent: Option<&EventId>, ts: i64, kind: &str, data: &Value) -> Event {
     serde_json::from_value(json!({"id": id, "parentId": parent, "ts": ts, "kind": kind, "data": data})).unwrap()
+}
+
+/// A count as a number of milliseconds.
+fn millis(count: usize) -> i64 {
+    i64::try_from(count).expect("counts here are small")
 }

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         for round in 0..options.rounds(group) {
             eprintln!("… {} ({}/{})", group.name, round + 1, options.rounds(group));
             for (place, subject) in subjects.iter().enumerate() {
-                if !(group.peers || subject.is_ours()) || !(place == 0 || !group.library) {
+                if !(group.peers || subject.is_ours()) || (place != 0 && group.library) {
                     continue;
                 }
                 match (group.run)(&bench, subject) {

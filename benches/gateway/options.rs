@@ -42,7 +42,8 @@ impl Options {
                 "--dir" => options.directory = Some(value()?.into()),
                 "--rounds" => {
                     let text = value()?;
-                    options.rounds = Some(text.parse().map_err(|_| format!("--rounds: {text:?} is not a number"))?);
+                    options.rounds =
+                        Some(text.parse().map_err(|error| format!("--rounds: {text:?} is not a number: {error}"))?);
                 }
                 _ => return Err(format!("unknown argument {arg}; see scripts/bench --help")),
             }

@@ -59,7 +59,7 @@ impl Ws {
         match u16::try_from(body.len()) {
             Ok(short) if short < 126 => frame.push(0x80 | short as u8),
             Ok(length) => {
-                frame.push(0x80 | 126);
+                frame.push(0x80 | 0x7e);
                 frame.extend_from_slice(&length.to_be_bytes());
             }
             Err(_) => {
