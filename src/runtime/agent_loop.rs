@@ -8,20 +8,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::{Breaker, Verdict};
+use super::calls::{self, Call, CallIds};
 use super::host::{Billed, RunHost, Step};
 use super::prepared::PreparedAgentRun;
 use super::types::{RunEventBody, RunOutcome, RunStatus};
-use crate::core::{Error, ErrorKind, EventId, ProviderErrorClass, Result, ToolCallId};
+use crate::core::{Error, ErrorKind, EventId, ProviderErrorClass, Result};
 use crate::providers::{
     Delta, ModelAnswer, ModelInfo, ModelRequest, ModelStream, ProviderError, ThinkingLevel, ToolSpec,
 };
 use crate::session::Event;
 use crate::session::event::{AgentResponse, EventBody, ToolCalled, ToolResult};
-use crate::session::message::{ChatMessage, ContentBlock, Context, StopReason, Usage, plain_text};
+use crate::session::message::{ChatMessage, Context, StopReason, plain_text};
+use crate::session::repair;
 use crate::tools::ToolOutput;
 
 /// Most bytes of consecutive deltas joined into one event for subscribers.
@@ -74,6 +76,42 @@ impl Stop {
     fn cause(&self) -> StopCause {
         self.cause.get().copied().unwrap_or(StopCause::Abort)
     }
+
+    /// What to tell whoever waits for a run that was stopped.
+    pub(super) fn error(&self, prepared: &PreparedAgentRun) -> Error {
+        match self.cause() {
+            StopCause::Abort => Error::new(ErrorKind::Cancelled, "the run was stopped on request"),
+            StopCause::Deadline => Error::new(
+                ErrorKind::Timeout,
+                format!("the run was stopped after its limit of {}", seconds(prepared.timeout_ms)),
+            )
+            .hint("raise agents.defaults.timeoutSeconds, or pass --timeout"),
+            StopCause::Shutdown => {
+                Error::new(ErrorKind::Unavailable, "the gateway was stopped while the run was in progress")
+                    .hint("send the message again")
+            }
+        }
+    }
+
+    /// How a run ends that ends with this error.
+    pub(super) fn status_of(&self, error: &Error) -> RunStatus {
+        match error.kind() {
+            ErrorKind::Cancelled | ErrorKind::Provider(ProviderErrorClass::Cancelled) => RunStatus::Aborted,
+            ErrorKind::Unavailable if self.token.is_cancelled() && self.cause() == StopCause::Shutdown => {
+                RunStatus::Interrupted
+            }
+            _ => RunStatus::Error,
+        }
+    }
+}
+
+/// `90 s`, `0.15 s`.
+fn seconds(ms: u64) -> String {
+    let fraction = format!("{:03}", ms % 1000);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{} s", ms / 1000),
+        fraction => format!("{}.{fraction} s", ms / 1000),
+    }
 }
 
 /// Runs a turn to its end. An `Err` means that the outcome itself could not be made durable.
@@ -83,20 +121,8 @@ pub async fn run(prepared: &PreparedAgentRun, start: Start, host: &dyn RunHost, 
         host,
         stop,
         last_event: prepared.message_event_id.clone(),
-        outcome: RunOutcome {
-            run_id: prepared.run_id.clone(),
-            status: RunStatus::Ok,
-            text: String::new(),
-            stop_reason: None,
-            error: None,
-            usage: Usage::default(),
-            provider: String::new(),
-            model: String::new(),
-            started_at: start.started_at,
-            ended_at: start.started_at,
-            steps: 0,
-            tool_calls: 0,
-        },
+        outcome: RunOutcome::of(prepared.run_id.clone(), start.started_at),
+        ids: CallIds::of(&start.context),
         context: start.context,
         attempt: 0,
         breaker: Breaker::default(),
@@ -139,7 +165,7 @@ enum Failure {
 }
 
 enum Next {
-    Tools(Vec<(ToolCallId, String, Value)>),
+    Tools(Vec<Call>),
     Done(Box<RunOutcome>),
 }
 
@@ -149,6 +175,7 @@ struct Turn<'a> {
     stop: &'a Stop,
     last_event: EventId,
     outcome: RunOutcome,
+    ids: CallIds,
     context: Context,
     attempt: usize,
     breaker: Breaker,
@@ -171,6 +198,7 @@ impl Turn<'_> {
             if let Some(Failure::Provider(error)) = &failure
                 && error.class.is_provider_side()
                 && !error.started
+                && answer.content.is_empty()
                 && !is_last
             {
                 tracing::warn!(run = %self.prepared.run_id, error = %error, "model failed before it answered; trying the next one");
@@ -277,23 +305,17 @@ impl Turn<'_> {
             Some(Failure::Provider(error)) if error.class == ProviderErrorClass::Cancelled => StopReason::Aborted,
             Some(Failure::Provider(_)) => StopReason::Error,
         };
-        answer.finish();
+        let mut calls = calls::finish(&mut answer, &mut self.ids);
+        if failure.is_some() {
+            calls.clear();
+        }
         let ModelAnswer { content, response_id, model: reported, .. } = answer;
         let text = plain_text(&content);
         if !text.is_empty() {
             self.outcome.text = text;
         }
         self.outcome.stop_reason = Some(stop_reason);
-        let error = self.explain(failure.as_ref());
-        let calls: Vec<(ToolCallId, String, Value)> = if failure.is_none() {
-            content
-                .iter()
-                .filter_map(ContentBlock::as_tool_call)
-                .map(|(id, name, arguments)| (id.clone(), name.to_owned(), arguments.clone()))
-                .collect()
-        } else {
-            Vec::new()
-        };
+        let error = self.explain(failure.as_ref()).or_else(|| self.nothing(&calls, stop_reason));
         let mut extra = Map::new();
         if let (Some(reported), Some(info)) = (reported, &model)
             && reported != info.id
@@ -327,7 +349,7 @@ impl Turn<'_> {
             });
         }
         let ended = match error {
-            Some(error) => Some(self.end(self.status_of(&error), Some(error))),
+            Some(error) => Some(self.end(self.stop.status_of(&error), Some(error))),
             None if calls.is_empty() => Some(self.end(RunStatus::Ok, None)),
             None => self.limit(&calls).map(|error| self.end(RunStatus::Error, Some(error))),
         };
@@ -336,29 +358,52 @@ impl Turn<'_> {
             self.host.commit(step).await?;
             return Ok(Next::Done(Box::new(outcome)));
         }
-        for (id, name, arguments) in &calls {
+        for call in &calls {
             self.push(
                 &mut step,
                 EventBody::ToolCalled(ToolCalled {
-                    tool_call_id: id.clone(),
-                    tool: name.clone(),
-                    params: arguments.clone(),
+                    tool_call_id: call.id.clone(),
+                    tool: call.name.clone(),
+                    params: call.arguments.clone(),
                     policy: None,
                     extra: Map::new(),
                 }),
             );
         }
         self.host.commit(step).await?;
-        self.context.push(Arc::new(ChatMessage::Assistant {
+        self.remember(ChatMessage::Assistant {
             content,
             provider: model.as_ref().map(|info| info.provider.clone()),
             model: model.as_ref().map(|info| info.id.clone()),
-        }));
+        });
         Ok(Next::Tools(calls))
     }
 
+    /// Adds a message to the context in the form in which it will be read from the transcript later.
+    fn remember(&mut self, message: ChatMessage) {
+        self.context.extend(repair::clean(Arc::new(message)));
+    }
+
+    /// The error of a run that would end without a word.
+    fn nothing(&self, calls: &[Call], stop_reason: StopReason) -> Option<Error> {
+        if !calls.is_empty() || self.outcome.tool_calls > 0 || !self.outcome.text.trim().is_empty() {
+            return None;
+        }
+        Some(match stop_reason {
+            StopReason::Length => Error::new(
+                ErrorKind::Provider(ProviderErrorClass::Protocol),
+                "the model reached its output limit before it said anything",
+            )
+            .hint("choose a lower thinking level, or raise the model's maxTokens"),
+            StopReason::Refusal => Error::new(ErrorKind::Policy, "the model declined to answer")
+                .hint("rephrase the request, or try another model"),
+            _ => Error::new(ErrorKind::Provider(ProviderErrorClass::Protocol), "the model's answer was empty")
+                .hint("send the message again, or try another model"),
+        })
+    }
+
     /// The error that ends the run instead of running these calls, if a limit is reached.
-    fn limit(&self, calls: &[(ToolCallId, String, Value)]) -> Option<Error> {
+    fn limit(&self, calls: &[Call]) -> Option<Error> {
         (self.outcome.steps >= self.prepared.max_steps).then(|| {
             Error::new(
                 ErrorKind::Policy,
@@ -372,31 +417,8 @@ impl Turn<'_> {
     fn explain(&self, failure: Option<&Failure>) -> Option<Error> {
         Some(match failure? {
             Failure::Provider(error) => Error::from(error.clone()),
-            Failure::Stopped => self.stopped(),
+            Failure::Stopped => self.stop.error(self.prepared),
         })
-    }
-
-    fn stopped(&self) -> Error {
-        match self.stop.cause() {
-            StopCause::Abort => Error::new(ErrorKind::Cancelled, "the run was stopped on request"),
-            StopCause::Deadline => Error::new(
-                ErrorKind::Timeout,
-                format!("the run was stopped after its limit of {}", seconds(self.prepared.timeout_ms)),
-            )
-            .hint("raise agents.defaults.timeoutSeconds, or pass --timeout"),
-            StopCause::Shutdown => {
-                Error::new(ErrorKind::Unavailable, "the gateway was stopped while the run was in progress")
-                    .hint("send the message again")
-            }
-        }
-    }
-
-    fn status_of(&self, error: &Error) -> RunStatus {
-        match error.kind() {
-            ErrorKind::Cancelled | ErrorKind::Provider(ProviderErrorClass::Cancelled) => RunStatus::Aborted,
-            ErrorKind::Unavailable if self.stop.token().is_cancelled() => RunStatus::Interrupted,
-            _ => RunStatus::Error,
-        }
     }
 
     fn end(&mut self, status: RunStatus, error: Option<Error>) -> RunOutcome {
@@ -419,32 +441,26 @@ impl Turn<'_> {
     }
 
     /// Runs a step's calls: those that may, side by side; each result is committed when it is there, in call order.
-    async fn run_tools(&mut self, calls: Vec<(ToolCallId, String, Value)>) -> Result<Option<RunOutcome>> {
+    async fn run_tools(&mut self, calls: Vec<Call>) -> Result<Option<RunOutcome>> {
         self.outcome.tool_calls += u32::try_from(calls.len()).unwrap_or(u32::MAX);
-        let verdict = self.breaker.check(calls.iter().map(|(_, name, arguments)| (name.as_str(), arguments)));
+        let verdict = self.breaker.check(calls.iter().map(|call| (call.name.as_str(), &call.arguments)));
         let mut outputs = Vec::with_capacity(calls.len());
         let mut rest = calls.as_slice();
-        while let Some(((id, name, arguments), tail)) = rest.split_first() {
-            let group = 1 + if self.host.tool_is_parallel(name) {
-                tail.iter().take_while(|(_, name, _)| self.host.tool_is_parallel(name)).count()
+        while let Some((call, tail)) = rest.split_first() {
+            let group = 1 + if self.host.tool_is_parallel(&call.name) {
+                tail.iter().take_while(|call| self.host.tool_is_parallel(&call.name)).count()
             } else {
                 0
             };
-            if group == 1 {
-                let done = self.one_tool(verdict, id, name, arguments).await;
-                self.record(id, name, &done).await?;
+            let batch = &rest[..group];
+            let mut running = futures_util::stream::FuturesOrdered::new();
+            for call in batch {
+                running.push_back(self.one_tool(verdict, call));
+            }
+            let finished: Vec<Finished> = running.collect().await;
+            for (call, done) in batch.iter().zip(finished) {
+                self.record(call, &done).await?;
                 outputs.push(done.output);
-            } else {
-                let batch = &rest[..group];
-                let mut running = futures_util::stream::FuturesOrdered::new();
-                for (id, name, arguments) in batch {
-                    running.push_back(self.one_tool(verdict, id, name, arguments));
-                }
-                let finished: Vec<Finished> = running.collect().await;
-                for ((id, name, _), done) in batch.iter().zip(finished) {
-                    self.record(id, name, &done).await?;
-                    outputs.push(done.output);
-                }
             }
             rest = &rest[group..];
         }
@@ -453,7 +469,7 @@ impl Turn<'_> {
         }
         let error = if self.stop.token().is_cancelled() {
             self.outcome.stop_reason = Some(StopReason::Aborted);
-            Some(self.stopped())
+            Some(self.stop.error(self.prepared))
         } else if let Verdict::Stop(times) = verdict {
             self.outcome.stop_reason = Some(StopReason::Error);
             Some(
@@ -467,23 +483,28 @@ impl Turn<'_> {
             None
         };
         let Some(error) = error else { return Ok(None) };
-        let status = self.status_of(&error);
+        let status = self.stop.status_of(&error);
         let outcome = self.end(status, Some(error));
         self.host.commit(Step { outcome: Some(outcome.clone()), ..Step::default() }).await?;
         Ok(Some(outcome))
     }
 
-    async fn one_tool(&self, verdict: Verdict, id: &ToolCallId, name: &str, arguments: &Value) -> Finished {
+    async fn one_tool(&self, verdict: Verdict, call: &Call) -> Finished {
+        let Call { id, name, arguments, is_cut } = call;
         self.host.emit(RunEventBody::ToolStart {
             tool_call_id: id.to_string(),
-            name: name.to_owned(),
+            name: name.clone(),
             arguments: arguments.clone(),
         });
         let began = Instant::now();
         let output = match verdict {
-            Verdict::Run if self.stop.token().is_cancelled() => {
+            _ if self.stop.token().is_cancelled() => {
                 ToolOutput::error("Not run: the turn was stopped before this call.")
             }
+            _ if *is_cut => ToolOutput::error(
+                "Not run: your answer reached the output limit and this call was cut off. \
+                 Make it again with less in it, in several calls if need be.",
+            ),
             Verdict::Run => self.host.tool(id, name, arguments.clone()).await,
             Verdict::Warn(times) | Verdict::Stop(times) => ToolOutput::error(format!(
                 "Not run: you have made exactly this call {times} times in a row and its result did not change. \
@@ -493,7 +514,7 @@ impl Turn<'_> {
         let duration_ms = millis(began.elapsed());
         self.host.emit(RunEventBody::ToolEnd {
             tool_call_id: id.to_string(),
-            name: name.to_owned(),
+            name: name.clone(),
             is_error: output.is_error,
             content: output.content.clone(),
             details: output.details.clone(),
@@ -502,13 +523,13 @@ impl Turn<'_> {
         Finished { output, duration_ms }
     }
 
-    async fn record(&mut self, id: &ToolCallId, name: &str, done: &Finished) -> Result<()> {
+    async fn record(&mut self, call: &Call, done: &Finished) -> Result<()> {
         let mut step = Step::default();
         self.push(
             &mut step,
             EventBody::ToolResult(ToolResult {
-                tool_call_id: id.clone(),
-                tool: name.to_owned(),
+                tool_call_id: call.id.clone(),
+                tool: call.name.clone(),
                 content: done.output.content.clone(),
                 success: !done.output.is_error,
                 duration_ms: Some(done.duration_ms),
@@ -518,16 +539,12 @@ impl Turn<'_> {
             }),
         );
         self.host.commit(step).await?;
-        let mut content = done.output.content.clone();
-        if content.is_empty() {
-            content.push(ContentBlock::text("(no output)"));
-        }
-        self.context.push(Arc::new(ChatMessage::ToolResult {
-            tool_call_id: id.clone(),
-            tool_name: name.to_owned(),
-            content,
+        self.remember(ChatMessage::ToolResult {
+            tool_call_id: call.id.clone(),
+            tool_name: repair::legal_name(&call.name).into_owned(),
+            content: done.output.content.clone(),
             is_error: done.output.is_error,
-        }));
+        });
         Ok(())
     }
 }
@@ -537,57 +554,6 @@ struct Finished {
     duration_ms: u64,
 }
 
-/// `90 s`, `0.15 s`.
-fn seconds(ms: u64) -> String {
-    let fraction = format!("{:03}", ms % 1000);
-    match fraction.trim_end_matches('0') {
-        "" => format!("{} s", ms / 1000),
-        fraction => format!("{}.{fraction} s", ms / 1000),
-    }
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The outcome of a run that failed before its first model call.
-pub(super) fn failed_before_start(prepared: &PreparedAgentRun, error: &Error, at: i64) -> RunOutcome {
-    RunOutcome {
-        run_id: prepared.run_id.clone(),
-        status: if error.kind() == ErrorKind::Cancelled { RunStatus::Aborted } else { RunStatus::Error },
-        text: String::new(),
-        stop_reason: Some(if error.kind() == ErrorKind::Cancelled { StopReason::Aborted } else { StopReason::Error }),
-        error: Some(error.to_json()),
-        usage: Usage::default(),
-        provider: String::new(),
-        model: String::new(),
-        started_at: at,
-        ended_at: at,
-        steps: 0,
-        tool_calls: 0,
-    }
-}
-
-/// The transcript's record of a turn that ended without an answer.
-pub(super) fn failure_event(prepared: &PreparedAgentRun, outcome: &RunOutcome, ts: i64) -> Event {
-    let message =
-        outcome.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or("the run ended without an answer");
-    Event {
-        id: EventId::generate(),
-        parent_id: Some(prepared.message_event_id.clone()),
-        ts,
-        run_id: Some(prepared.run_id.clone()),
-        body: EventBody::AgentResponse(AgentResponse {
-            content: Vec::new(),
-            model: None,
-            provider: None,
-            api: None,
-            usage: None,
-            stop_reason: outcome.stop_reason,
-            response_id: None,
-            error: Some(message.to_owned()),
-            extra: Map::from_iter([("runStatus".to_owned(), json!(outcome.status.as_str()))]),
-        }),
-        extra: Map::new(),
-    }
 }

@@ -6,18 +6,19 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::host::{RunHost, Step};
+use super::entries::{end_run, settle_entry, stored};
+use super::host::{Billed, RunHost, Step};
 use super::images;
 use super::live::LiveSession;
 use super::registry::ActiveRun;
 use super::service::Runtime;
-use super::types::{RunEvent, RunEventBody, RunOutcome, RunStatus, RuntimeEvent};
+use super::types::{RunEvent, RunEventBody, RuntimeEvent};
 use crate::core::{AgentId, ProviderErrorClass, Result, RunId, SessionId, SessionKey, ToolCallId, now_ms};
 use crate::providers::registry::ResolvedModel;
 use crate::providers::{ModelInfo, ModelRequest, ModelStream, ProviderError};
 use crate::session::event::EventBody;
 use crate::session::message::plain_text;
-use crate::state::{RunState, SessionEntry, StoredEvent, UsageRow};
+use crate::state::{SessionEntry, StoredEvent, UsageRow};
 use crate::tools::{ToolContext, ToolOutput, ToolSet};
 
 /// See the module.
@@ -50,14 +51,14 @@ impl RunHost for InlineHost {
             return std::future::ready(Err(error)).boxed();
         };
         request.model.clone_from(&model.info.id);
-        if !model.info.input.iter().any(|kind| kind == "image") {
-            images::describe(&mut request.messages);
-        }
         if !model.info.reasoning {
             request.thinking = crate::providers::ThinkingLevel::Off;
         }
         if request.max_tokens.is_none() && model.info.max_tokens > 0 {
             request.max_tokens = Some(model.info.max_tokens);
+        }
+        if !model.info.input.iter().any(|kind| kind == "image") {
+            images::describe(&mut request.messages);
         }
         model.provider.stream(request)
     }
@@ -79,7 +80,7 @@ impl RunHost for InlineHost {
     }
 
     fn emit(&self, body: RunEventBody) {
-        let mut text = self.active.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = self.active.text();
         match &body {
             RunEventBody::Model { .. } => text.clear(),
             RunEventBody::Text { delta } => text.push_str(delta),
@@ -105,37 +106,27 @@ impl RunHost for InlineHost {
 
 impl InlineHost {
     async fn commit_step(&self, step: Step) -> Result<()> {
-        let Step { events, billed, outcome } = step;
+        let Step { mut events, billed, outcome } = step;
         let (agent, session, key, run) =
             (self.agent_id.clone(), self.session_id.clone(), self.session_key.clone(), self.run_id.clone());
+        let answered = events.iter().any(|event| matches!(event.body, EventBody::AgentResponse(_)));
+        let writing = self.live.writing().await;
+        self.live.align(&mut events);
         let (stored, entry, ended) = self
             .runtime
             .store()
             .write(move |tx| {
                 let seqs = tx.append_events(&agent, &session, &events)?;
-                let mut entry = None;
                 if let Some(billed) = &billed {
-                    tx.record_usage(&UsageRow {
-                        agent_id: agent.clone(),
-                        session_id: session.clone(),
-                        run_id: run.clone(),
-                        provider: billed.provider.clone(),
-                        model: billed.model.clone(),
-                        usage: billed.usage,
-                        at: now_ms(),
-                        duration_ms: i64::try_from(billed.duration_ms).unwrap_or(i64::MAX),
-                    })?;
+                    tx.record_usage(&usage_row(&agent, &session, &run, billed))?;
                 }
+                let mut entry = None;
                 if billed.is_some() || outcome.is_some() {
-                    // The key may point at a newer transcript if the session was reset while this run was ending.
+                    // The key may point at another transcript if its row was deleted while this run was ending.
                     entry = tx.session(&agent, &key)?.filter(|entry| entry.session_id == session);
                     if let Some(entry) = &mut entry {
                         if let Some(billed) = &billed {
-                            entry.usage.add(&billed.usage);
-                            entry.context_tokens =
-                                billed.usage.input + billed.usage.cache_read + billed.usage.cache_write;
-                            entry.model_provider = Some(billed.provider.clone());
-                            entry.model = Some(billed.model.clone());
+                            count(entry, billed);
                         }
                         if let Some(outcome) = &outcome {
                             settle_entry(entry, outcome);
@@ -144,21 +135,17 @@ impl InlineHost {
                     }
                 }
                 if let Some(outcome) = &outcome {
-                    let result = serde_json::to_value(outcome).map_err(|error| {
-                        crate::core::Error::internal("a run's outcome could not be written as JSON").source(error)
-                    })?;
-                    tx.set_run_state(&run, run_state(outcome.status), outcome.ended_at, Some(&result))?;
+                    end_run(tx, outcome)?;
                 }
-                let stored: Vec<StoredEvent> = seqs
-                    .into_iter()
-                    .zip(events)
-                    .map(|(seq, event)| StoredEvent { seq, event: Arc::new(event) })
-                    .collect();
-                Ok((stored, entry.map(Arc::new), outcome.is_some()))
+                Ok((stored(seqs, events), entry.map(Arc::new), outcome.is_some()))
             })
             .await?;
         self.live.apply(&stored);
+        if answered {
+            self.active.text().clear();
+        }
         self.runtime.appended(&self.session_key, &self.session_id, &self.agent_id, stored, entry.clone());
+        drop(writing);
         if ended {
             *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = entry;
         }
@@ -166,51 +153,26 @@ impl InlineHost {
     }
 }
 
-/// The durable state of a run that ended like this.
-pub(super) fn run_state(status: RunStatus) -> RunState {
-    match status {
-        RunStatus::Ok => RunState::Done,
-        RunStatus::Error => RunState::Error,
-        RunStatus::Aborted => RunState::Aborted,
-        RunStatus::Interrupted => RunState::Interrupted,
+fn usage_row(agent: &AgentId, session: &SessionId, run: &RunId, billed: &Billed) -> UsageRow {
+    UsageRow {
+        agent_id: agent.clone(),
+        session_id: session.clone(),
+        run_id: run.clone(),
+        provider: billed.provider.clone(),
+        model: billed.model.clone(),
+        usage: billed.usage,
+        at: now_ms(),
+        duration_ms: i64::try_from(billed.duration_ms).unwrap_or(i64::MAX),
     }
 }
 
-/// Brings a session's index row up to date with a run's end.
-pub(super) fn settle_entry(entry: &mut SessionEntry, outcome: &RunOutcome) {
-    entry.status = Some(
-        match outcome.status {
-            RunStatus::Ok => "done",
-            RunStatus::Error => "error",
-            RunStatus::Aborted => "killed",
-            RunStatus::Interrupted => "interrupted",
-        }
-        .to_owned(),
-    );
-    entry.ended_at = Some(outcome.ended_at);
-    entry.updated_at = entry.updated_at.max(outcome.ended_at);
-    if !outcome.text.is_empty() {
-        entry.last_message_preview = Some(preview(&outcome.text));
-    }
-}
-
-/// The first 120 characters on one line.
-pub(super) fn preview(text: &str) -> String {
-    const LENGTH: usize = 120;
-    let mut words = String::with_capacity(LENGTH);
-    for word in text.split_whitespace() {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(word);
-        if words.len() > LENGTH * 4 {
-            break;
-        }
-    }
-    match words.char_indices().nth(LENGTH) {
-        Some((at, _)) => format!("{}…", &words[..at]),
-        None => words,
-    }
+/// Adds a model call to the session's sums.
+fn count(entry: &mut SessionEntry, billed: &Billed) {
+    let usage = &billed.usage;
+    entry.usage.add(usage);
+    entry.context_tokens = usage.input.saturating_add(usage.cache_read).saturating_add(usage.cache_write);
+    entry.model_provider = Some(billed.provider.clone());
+    entry.model = Some(billed.model.clone());
 }
 
 /// The text of the last reply of a run among these events.

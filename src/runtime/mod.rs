@@ -11,9 +11,14 @@
 //! process speaks the same trait over its broker connection. Everything durable goes through `state`; what is kept in memory
 //! (live projections in [`live`], recent outcomes in [`registry`]) is only ever fed from committed rows.
 
+mod admission;
 pub mod agent_loop;
 mod breaker;
-pub mod durable;
+mod calls;
+mod drive;
+mod durable;
+mod ending;
+mod entries;
 pub mod host;
 mod images;
 mod inline;
@@ -23,12 +28,14 @@ pub mod prepared;
 pub mod prompt;
 mod recovery;
 mod registry;
+mod request;
 mod service;
 mod sessions;
 mod submit;
 #[cfg(test)]
 mod tests;
 pub mod types;
+mod weight;
 
 pub use prepared::PreparedAgentRun;
 pub use service::Runtime;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -13,16 +13,17 @@ use crate::core::{RunId, SessionId};
 
 /// Outcomes kept in memory; older ones are read from the database.
 const RECENT: usize = 256;
+/// Bytes of reply text kept with them.
+const RECENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// A run that has been accepted and has not ended.
 #[derive(Debug)]
 pub(super) struct ActiveRun {
-    pub(super) prepared: Mutex<PreparedAgentRun>,
+    prepared: Mutex<PreparedAgentRun>,
     pub(super) stop: Stop,
     /// Events told so far.
     pub(super) seq: AtomicU64,
-    /// Reply text of the model call in progress.
-    pub(super) text: Mutex<String>,
+    text: Mutex<String>,
     /// Whether the message became durable; `None` until that is known.
     pub(super) accepted: watch::Sender<Option<bool>>,
     pub(super) ended: watch::Sender<Option<Arc<RunOutcome>>>,
@@ -44,6 +45,21 @@ impl ActiveRun {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Says which transcript it writes to; known once the session has been read.
+    pub(super) fn belongs_to(&self, session: &SessionId) {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).session_id.clone_from(session);
+    }
+
+    /// Its message is in the transcript: the copy is not needed any more, and it may be large.
+    pub(super) fn is_in_transcript(&self) {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).content = Vec::new();
+    }
+
+    /// The reply text that is not in the transcript yet.
+    pub(super) fn text(&self) -> MutexGuard<'_, String> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Resolves when the message is durable (`true`) or was refused.
     pub(super) async fn is_accepted(&self) -> bool {
         let mut accepted = self.accepted.subscribe();
@@ -60,6 +76,25 @@ struct Inner {
     active: HashMap<RunId, Arc<ActiveRun>>,
     recent: HashMap<RunId, (SessionId, Arc<RunOutcome>)>,
     order: VecDeque<RunId>,
+    /// Bytes of text in `recent`.
+    bytes: usize,
+}
+
+impl Inner {
+    /// Keeps an outcome, and forgets the oldest ones beyond the bounds.
+    fn remember(&mut self, run: &RunId, session: SessionId, outcome: &Arc<RunOutcome>) {
+        self.bytes += outcome.text.len();
+        match self.recent.insert(run.clone(), (session, Arc::clone(outcome))) {
+            Some((_, former)) => self.bytes -= former.text.len(),
+            None => self.order.push_back(run.clone()),
+        }
+        while self.order.len() > RECENT || (self.bytes > RECENT_BYTES && self.order.len() > 1) {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some((_, forgotten)) = self.recent.remove(&oldest) {
+                self.bytes -= forgotten.text.len();
+            }
+        }
+    }
 }
 
 /// See the module.
@@ -98,43 +133,41 @@ impl Registry {
         self.lock().recent.get(run).map(|(_, outcome)| Arc::clone(outcome))
     }
 
-    /// Removes a run that was never accepted.
-    pub(super) fn remove(&self, run: &RunId) {
-        let mut inner = self.lock();
-        inner.active.remove(run);
-        self.count.send_replace(inner.active.len());
+    /// Removes a run that was never accepted, and says so to those who ask.
+    pub(super) fn refuse(&self, run: &RunId) {
+        let refused = self.lock().active.remove(run);
+        self.announce_count();
+        if let Some(refused) = refused {
+            refused.accepted.send_replace(Some(false));
+        }
     }
 
-    /// Moves a run to the recent ones and wakes whoever waits for it.
-    pub(super) fn finish(&self, run: &RunId, outcome: &Arc<RunOutcome>) {
-        let active = {
-            let mut inner = self.lock();
-            let active = inner.active.remove(run);
-            if let Some(active) = &active {
-                let session = active.prepared().session_id;
-                if inner.recent.insert(run.clone(), (session, Arc::clone(outcome))).is_none() {
-                    inner.order.push_back(run.clone());
-                }
-            }
-            if inner.order.len() > RECENT
-                && let Some(oldest) = inner.order.pop_front()
-            {
-                inner.recent.remove(&oldest);
-            }
-            self.count.send_replace(inner.active.len());
-            active
-        };
-        if let Some(active) = active {
-            active.ended.send_replace(Some(Arc::clone(outcome)));
-        }
+    /// Moves a run to the recent ones. Whoever waits for it is woken by [`Registry::wake`], after everybody has been told.
+    pub(super) fn conclude(&self, run: &RunId, session: &SessionId, outcome: &Arc<RunOutcome>) {
+        let mut inner = self.lock();
+        inner.active.remove(run);
+        inner.remember(run, session.clone(), outcome);
     }
 
     /// Forgets what was said in a session whose transcript is gone.
     pub(super) fn forget_session(&self, session: &SessionId) {
         let mut inner = self.lock();
-        let Inner { recent, order, .. } = &mut *inner;
+        let Inner { recent, order, bytes, .. } = &mut *inner;
         recent.retain(|_, (of, _)| of != session);
         order.retain(|run| recent.contains_key(run));
+        *bytes = recent.values().map(|(_, outcome)| outcome.text.len()).sum();
+    }
+
+    /// Wakes those who wait for the end of this run, or for the end of all.
+    pub(super) fn wake(&self, active: &ActiveRun, outcome: &Arc<RunOutcome>) {
+        active.ended.send_replace(Some(Arc::clone(outcome)));
+        self.announce_count();
+    }
+
+    fn announce_count(&self) {
+        // Under the lock, so that an older number cannot overtake a newer one.
+        let inner = self.lock();
+        self.count.send_replace(inner.active.len());
     }
 
     /// Resolves when no run is active.
@@ -144,7 +177,7 @@ impl Registry {
         drop(count.wait_for(|count| *count == 0).await);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,42 +185,37 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::types::RunStatus;
-    use crate::session::Usage;
 
-    fn outcome(run: &RunId) -> Arc<RunOutcome> {
-        Arc::new(RunOutcome {
-            run_id: run.clone(),
-            status: RunStatus::Ok,
-            text: "said".into(),
-            stop_reason: None,
-            error: None,
-            usage: Usage::default(),
-            provider: String::new(),
-            model: String::new(),
-            started_at: 0,
-            ended_at: 0,
-            steps: 0,
-            tool_calls: 0,
-        })
+    fn outcome(run: &RunId, text: &str) -> Arc<RunOutcome> {
+        Arc::new(RunOutcome { text: text.to_owned(), ..RunOutcome::of(run.clone(), 0) })
+    }
+
+    #[test]
+    fn recent_outcomes_are_bounded_in_number_and_in_bytes() {
+        let registry = Registry::default();
+        let long = "x".repeat(RECENT_BYTES / 2);
+        for (round, text) in ["", long.as_str()].into_iter().enumerate() {
+            for number in 0..2 * RECENT {
+                let run = RunId::new(format!("{round}-{number}"));
+                registry.conclude(&run, &"s".into(), &outcome(&run, text));
+                registry.conclude(&run, &"s".into(), &outcome(&run, text));
+                assert!(registry.recent(&run).is_some(), "the newest is always there");
+                let inner = registry.lock();
+                assert_eq!(inner.order.len(), inner.recent.len());
+                assert!(inner.order.len() <= RECENT && inner.bytes <= RECENT_BYTES);
+            }
+        }
+        assert_eq!(registry.lock().order.len(), 2);
     }
 
     #[test]
     fn a_forgotten_session_takes_its_outcomes_along() {
         let registry = Registry::default();
         for (run, session) in [("a", "gone"), ("b", "kept"), ("c", "gone")] {
-            let run = RunId::from(run);
-            let prepared: PreparedAgentRun = serde_json::from_value(serde_json::json!({
-                "version": 1, "runId": run, "agentId": "main", "sessionKey": "agent:main:main", "sessionId": session,
-                "messageEventId": "e", "channel": "rpc", "models": [], "maxSteps": 1, "timeoutMs": 1, "workspace": "/",
-                "toolsAllow": [], "toolsDeny": [],
-            }))
-            .expect("a prepared run");
-            registry.insert(&run, &ActiveRun::new(prepared)).expect("the first of that id");
-            registry.finish(&run, &outcome(&run));
+            registry.conclude(&run.into(), &session.into(), &outcome(&run.into(), "said"));
         }
         registry.forget_session(&"gone".into());
         let known = ["a", "b", "c"].map(|run| registry.recent(&RunId::from(run)).is_some());
-        assert_eq!((known, registry.len()), ([false, true, false], 0));
+        assert_eq!((known, registry.lock().bytes), ([false, true, false], "said".len()));
     }
 }

@@ -22,6 +22,8 @@ use crate::state::{RunRow, SessionEntry, StatePaths, Store, StoredEvent};
 
 /// Broadcast slots, all in memory from the start; a subscriber that falls further behind is told that it missed events.
 const EVENT_SLOTS: usize = 2_048;
+/// How long a shutdown waits for runs that were told to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Rows read at a time.
 const READ_CHUNK: usize = 2_000;
 
@@ -208,6 +210,9 @@ impl Runtime {
     }
 
     /// Stops the session's running run and the queued ones, or only `run`. Returns the ids that were asked to stop.
+    ///
+    /// A queued one ends at once; its message stays visible in the transcript and is not shown to models. Needs a tokio
+    /// runtime.
     pub fn abort(&self, session: &SessionKey, run: Option<&RunId>) -> Vec<RunId> {
         let mut stopped = Vec::new();
         // From the back, so that no queued run starts because the one before it ended.
@@ -216,6 +221,9 @@ impl Runtime {
                 && let Some(active) = self.shared.registry.active(&id)
             {
                 active.stop.request(StopCause::Abort);
+                if self.shared.lanes.withdraw(session, &id) {
+                    self.withdraw(active);
+                }
                 stopped.push(id);
             }
         }
@@ -223,10 +231,14 @@ impl Runtime {
         stopped
     }
 
-    /// Stops the session's runs and waits until they are recorded.
+    /// Stops the session's runs and waits until they are over.
     pub(super) async fn abort_and_wait(&self, session: &SessionKey) -> Result<()> {
         for run in self.abort(session, None) {
-            self.wait(&run, None).await?;
+            match self.wait(&run, None).await {
+                // Its message was refused.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                outcome => drop(outcome?),
+            }
         }
         Ok(())
     }
@@ -252,11 +264,11 @@ impl Runtime {
         self.shared.registry.len()
     }
 
-    /// The running run of a session and the reply text it has streamed so far.
+    /// The running run of a session and the reply text it has streamed that is not in the transcript yet.
     pub fn in_flight_text(&self, session: &SessionKey) -> Option<(RunId, String)> {
         let run = self.shared.lanes.runs(session).into_iter().next()?;
         let active = self.shared.registry.active(&run)?;
-        let text = active.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let text = active.text().clone();
         Some((run, text))
     }
 
@@ -313,16 +325,21 @@ impl Runtime {
             .await
     }
 
-    /// Takes no more work, lets runs finish for `grace`, then stops and records the rest.
+    /// Takes no more work, lets runs finish for `grace`, then stops and records the rest. A run that cannot be stopped
+    /// within [`STOP_PATIENCE`] is left to the next start, which records it as interrupted.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
         self.shared.closing.store(true, Ordering::SeqCst);
-        let idle = self.shared.registry.idle();
-        if tokio::time::timeout(grace, idle).await.is_err() {
-            self.shared.hurry.cancel();
-            for active in self.shared.registry.all() {
-                active.stop.request(StopCause::Shutdown);
-            }
-            self.shared.registry.idle().await;
+        let registry = &self.shared.registry;
+        if tokio::time::timeout(grace, registry.idle()).await.is_ok() {
+            return Ok(());
+        }
+        self.shared.hurry.cancel();
+        for active in registry.all() {
+            active.stop.request(StopCause::Shutdown);
+        }
+        if tokio::time::timeout(STOP_PATIENCE, registry.idle()).await.is_err() {
+            let runs = registry.len();
+            tracing::error!(runs, "runs did not stop; the next start records them");
         }
         Ok(())
     }

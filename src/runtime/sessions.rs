@@ -4,17 +4,29 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::entries::{session_restarted, setting_event, stored};
+use super::live::LiveSession;
+use super::request::parse_thinking;
 use super::service::Runtime;
-use super::submit::parse_thinking;
 use super::types::RuntimeEvent;
-use crate::core::{AgentId, Error, EventId, Result, SessionId, SessionKey, now_ms};
+use crate::core::{AgentId, Error, ErrorKind, Result, SessionId, SessionKey};
 use crate::session::Event;
-use crate::session::event::{EventBody, SessionEnded, SessionStarted, StateChanged};
+use crate::session::event::SessionEnded;
 use crate::session::message::Usage;
-use crate::state::{SessionEntry, StoredEvent};
+use crate::state::SessionEntry;
 
 /// Longest label, in characters.
 const MAX_LABEL: usize = 200;
+
+/// How often a change is offered to a session that is pointed at another transcript meanwhile.
+const TRIES: usize = 3;
+
+/// What became of a change.
+enum Patched {
+    Changed(Box<SessionEntry>),
+    NoSession,
+    OtherTranscript,
+}
 
 /// What `patch_session` accepts, for messages and schemas.
 pub(super) const PATCHABLE: [&str; 6] = ["label", "model", "thinkingLevel", "archived", "pinned", "unread"];
@@ -28,44 +40,62 @@ impl Runtime {
         changes: &Map<String, Value>,
     ) -> Result<SessionEntry> {
         let changes = self.check_changes(changes)?;
-        let live = self.shared.live.get(&self.shared.store, agent, key).await?;
-        let (parent, now) = live.with(|state| (state.tip().cloned(), state.next_ts(now_ms())));
+        for _ in 0..TRIES {
+            let live = self.shared.live.get(&self.shared.store, agent, key).await?;
+            match self.try_patch(key, agent, &changes, &live).await? {
+                Patched::Changed(entry) => return Ok(*entry),
+                Patched::NoSession => break,
+                Patched::OtherTranscript => self.shared.live.forget(key, &live),
+            }
+        }
+        Err(no_session(key))
+    }
+
+    async fn try_patch(
+        &self,
+        key: &SessionKey,
+        agent: &AgentId,
+        changes: &[(String, Value)],
+        live: &LiveSession,
+    ) -> Result<Patched> {
+        let writing = live.writing().await;
+        let (mut parent, now) = live.end();
         let (agent_id, session_key, session_id) = (agent.clone(), key.clone(), live.session_id.clone());
-        let (entry, stored) = self
+        let changes = changes.to_vec();
+        let patched = self
             .shared
             .store
             .write(move |tx| {
-                let mut entry = tx
-                    .session(&agent_id, &session_key)?
-                    .filter(|entry| entry.session_id == session_id)
-                    .ok_or_else(|| no_session(&session_key))?;
+                let Some(mut entry) = tx.session(&agent_id, &session_key)? else { return Ok(Err(Patched::NoSession)) };
+                if entry.session_id != session_id {
+                    return Ok(Err(Patched::OtherTranscript));
+                }
                 let mut events = Vec::new();
                 for (name, value) in &changes {
                     apply_change(&mut entry, name, value);
                     // Whether a row is unread is a matter of the reader, not of the conversation.
                     if name != "unread" {
-                        events.push(event(
-                            parent.clone(),
-                            now,
-                            EventBody::StateChanged(StateChanged {
-                                key: name.clone(),
-                                value: value.clone(),
-                                extra: Map::new(),
-                            }),
-                        ));
+                        let event = setting_event(parent.take(), now, name, value);
+                        parent = Some(event.id.clone());
+                        events.push(event);
                     }
                 }
                 entry.updated_at = now;
                 let seqs = tx.append_events(&agent_id, &entry.session_id, &events)?;
                 tx.put_session(&entry)?;
-                Ok((entry, stored(seqs, events)))
+                Ok(Ok((entry, stored(seqs, events))))
             })
             .await?;
+        let (entry, stored) = match patched {
+            Ok(changed) => changed,
+            Err(reason) => return Ok(reason),
+        };
         live.apply(&stored);
         let row = Arc::new(entry.clone());
         self.appended(key, &entry.session_id, agent, stored, Some(Arc::clone(&row)));
         self.changed(key, agent, "patch", Some(row));
-        Ok(entry)
+        drop(writing);
+        Ok(Patched::Changed(Box::new(entry)))
     }
 
     fn check_changes(&self, changes: &Map<String, Value>) -> Result<Vec<(String, Value)>> {
@@ -105,29 +135,23 @@ impl Runtime {
     }
 
     /// Ends the session's transcript and points its key at a fresh one; settings stay, usage starts at zero.
+    ///
+    /// Its runs are stopped first. Messages that arrive meanwhile wait and go to the fresh transcript.
     pub async fn reset_session(&self, key: &SessionKey, agent: &AgentId, reason: &str) -> Result<SessionEntry> {
+        let lane = self.shared.lanes.close(key).await;
         self.abort_and_wait(key).await?;
-        let (agent_id, session_key, reason) = (agent.clone(), key.clone(), reason.to_owned());
+        let live = self.shared.live.get(&self.shared.store, agent, key).await?;
+        let writing = live.writing().await;
+        let (tip, now) = live.end();
+        let (agent_id, session_key) = (agent.clone(), key.clone());
+        let ended = Event::new(tip, now, None, SessionEnded::new(reason));
         let (entry, stored) = self
             .shared
             .store
             .write(move |tx| {
                 let mut entry = tx.session(&agent_id, &session_key)?.ok_or_else(|| no_session(&session_key))?;
-                let now = now_ms();
-                let tip =
-                    tx.events_tail(&agent_id, &entry.session_id, None, 1)?.pop().map(|last| last.event.id.clone());
-                let ended = event(tip, now, EventBody::SessionEnded(SessionEnded { reason, extra: Map::new() }));
                 tx.append_events(&agent_id, &entry.session_id, &[ended])?;
-                let started = event(
-                    None,
-                    now,
-                    EventBody::SessionStarted(SessionStarted {
-                        channel: entry.channel.clone(),
-                        version: Some(1),
-                        parent_session: Some(entry.session_id.to_string()),
-                        ..SessionStarted::default()
-                    }),
-                );
+                let events = vec![session_restarted(&entry, now)];
                 entry.session_id = SessionId::generate();
                 entry.usage = Usage::default();
                 entry.context_tokens = 0;
@@ -138,49 +162,64 @@ impl Runtime {
                 entry.derived_title = None;
                 entry.last_message_preview = None;
                 entry.updated_at = now;
-                let events = vec![started];
                 let seqs = tx.append_events(&agent_id, &entry.session_id, &events)?;
                 tx.put_session(&entry)?;
                 Ok((entry, stored(seqs, events)))
             })
             .await?;
-        self.shared.live.forget(key);
+        self.shared.live.forget(key, &live);
         let row = Arc::new(entry.clone());
         self.appended(key, &entry.session_id, agent, stored, Some(Arc::clone(&row)));
         self.changed(key, agent, "reset", Some(row));
+        drop((writing, lane));
         Ok(entry)
     }
 
     /// Removes the session from the index; with `transcript`, its events as well. `false` if there was none.
+    ///
+    /// Its runs are stopped first. Messages that arrive meanwhile wait and begin a fresh session.
     pub async fn delete_session(&self, key: &SessionKey, agent: &AgentId, transcript: bool) -> Result<bool> {
+        let lane = self.shared.lanes.close(key).await;
         self.abort_and_wait(key).await?;
+        let live = match self.shared.live.get(&self.shared.store, agent, key).await {
+            Ok(live) => Some(live),
+            // A transcript that cannot be read can still be deleted.
+            Err(error) if transcript && error.kind() == ErrorKind::State => {
+                tracing::warn!(session = %key, %error, "a session that cannot be read is deleted");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let writing = match &live {
+            Some(live) => Some(live.writing().await),
+            None => None,
+        };
         let (agent_id, session_key) = (agent.clone(), key.clone());
+        let end = live.as_ref().map(|live| live.end());
         let deleted = self
             .shared
             .store
             .write(move |tx| {
                 let Some(entry) = tx.session(&agent_id, &session_key)? else { return Ok(None) };
-                let session = entry.session_id.clone();
-                if !transcript {
-                    let tip =
-                        tx.events_tail(&agent_id, &entry.session_id, None, 1)?.pop().map(|last| last.event.id.clone());
-                    let ended = event(
-                        tip,
-                        now_ms(),
-                        EventBody::SessionEnded(SessionEnded { reason: "delete".to_owned(), extra: Map::new() }),
-                    );
+                if let (false, Some((tip, now))) = (transcript, end) {
+                    let ended = Event::new(tip, now, None, SessionEnded::new("delete"));
                     tx.append_events(&agent_id, &entry.session_id, &[ended])?;
                 }
-                Ok(tx.delete_session(&agent_id, &session_key, transcript)?.then_some(session))
+                let deleted = tx.delete_session(&agent_id, &session_key, transcript)?;
+                Ok(deleted.then_some(entry.session_id))
             })
             .await?;
-        self.shared.live.forget(key);
+        drop(writing);
+        if let Some(live) = &live {
+            self.shared.live.forget(key, live);
+        }
         if let Some(session) = &deleted {
             if transcript {
                 self.shared.registry.forget_session(session);
             }
             self.changed(key, agent, "delete", None);
         }
+        drop(lane);
         Ok(deleted.is_some())
     }
 
@@ -208,12 +247,4 @@ fn apply_change(entry: &mut SessionEntry, name: &str, value: &Value) {
         "pinned" => entry.pinned = value.as_bool().unwrap_or(false),
         _ => entry.unread = value.as_bool().unwrap_or(false),
     }
-}
-
-fn event(parent_id: Option<EventId>, ts: i64, body: EventBody) -> Event {
-    Event { id: EventId::generate(), parent_id, ts, run_id: None, body, extra: Map::new() }
-}
-
-fn stored(seqs: Vec<i64>, events: Vec<Event>) -> Vec<StoredEvent> {
-    seqs.into_iter().zip(events).map(|(seq, event)| StoredEvent { seq, event: Arc::new(event) }).collect()
 }

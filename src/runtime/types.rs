@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::core::{AgentId, RunId, SessionId, SessionKey};
+use super::prepared::PreparedAgentRun;
+use crate::core::{AgentId, Error, RunId, SessionId, SessionKey};
 use crate::session::{ContentBlock, StopReason, Usage};
 use crate::state::{SessionEntry, StoredEvent};
 
@@ -134,6 +135,37 @@ pub struct RunOutcome {
     pub tool_calls: u32,
 }
 
+impl RunOutcome {
+    /// A run of which nothing has happened yet.
+    pub(super) fn of(run_id: RunId, started_at: i64) -> Self {
+        Self {
+            run_id,
+            status: RunStatus::Ok,
+            text: String::new(),
+            stop_reason: None,
+            error: None,
+            usage: Usage::default(),
+            provider: String::new(),
+            model: String::new(),
+            started_at,
+            ended_at: started_at,
+            steps: 0,
+            tool_calls: 0,
+        }
+    }
+
+    /// A run that ended outside the agent loop.
+    pub(super) fn failed(prepared: &PreparedAgentRun, status: RunStatus, error: &Error, at: i64) -> Self {
+        let stop_reason = if status == RunStatus::Aborted { StopReason::Aborted } else { StopReason::Error };
+        Self {
+            status,
+            stop_reason: Some(stop_reason),
+            error: Some(error.to_json()),
+            ..Self::of(prepared.run_id.clone(), at)
+        }
+    }
+}
+
 /// What a run tells its subscribers while it goes on.
 #[derive(Debug, Clone)]
 pub struct RunEvent {
@@ -235,7 +267,7 @@ pub enum RuntimeEvent {
         session_key: SessionKey,
         /// Agent.
         agent_id: AgentId,
-        /// `create`, `send`, `patch`, `reset`, `delete`, `agent.run.started`, `agent.input.settled`.
+        /// `create`, `send`, `patch`, `reset`, `delete`, `agent.run.started`, `agent.input.settled` (a run ended).
         reason: &'static str,
         /// The row; `None` after a delete.
         entry: Option<Arc<SessionEntry>>,

@@ -107,7 +107,7 @@ fn is_arranged(messages: &[Arc<ChatMessage>]) -> bool {
 }
 
 /// Puts one message in order by itself (points 2, 3 and 6, and the form of ids); `None` if nothing is left of it.
-pub(super) fn clean(message: Arc<ChatMessage>) -> Option<Arc<ChatMessage>> {
+pub fn clean(message: Arc<ChatMessage>) -> Option<Arc<ChatMessage>> {
     if is_clean(&message) {
         return Some(message);
     }
@@ -218,7 +218,8 @@ fn legal_characters(text: &str, length: usize) -> String {
     text.chars().take(length).map(|character| legal(character).map_or('_', char::from)).collect()
 }
 
-fn legal_name(name: &str) -> Cow<'_, str> {
+/// A tool name in the form of point 6.
+pub fn legal_name(name: &str) -> Cow<'_, str> {
     if is_legal(name) {
         Cow::Borrowed(name)
     } else if name.is_empty() {
@@ -228,9 +229,9 @@ fn legal_name(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The id itself if it is legal; else its legal characters and a hash of the whole, so that different ids stay
+/// A call id in the form of point 5: the id itself if it is legal; else its legal characters and a hash of the whole, so that different ids stay
 /// different. A function of the id alone: a call and its result get the same.
-fn legal_id(id: &str) -> Cow<'_, str> {
+pub fn legal_id(id: &str) -> Cow<'_, str> {
     if is_legal(id) {
         return Cow::Borrowed(id);
     }

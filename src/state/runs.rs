@@ -121,7 +121,8 @@ impl ReadTx<'_> {
         Ok(raw.map(RawRun::parse).transpose()?)
     }
 
-    /// Runs that are not in a terminal state, oldest first.
+    /// Runs that are not in a terminal state, oldest first. One whose prepared form cannot be
+    /// read has `null` in its place, so that it can be closed.
     pub fn unfinished_runs(&self) -> Result<Vec<RunRow>> {
         let action = "list the unfinished runs";
         let mut statement = self.prepare(
@@ -129,7 +130,7 @@ impl ReadTx<'_> {
             action,
         )?;
         let rows = statement.query_map([], RawRun::read).doing(action)?;
-        Ok(rows.map(|row| row.doing(action)?.parse()).collect::<Result<_, StateError>>()?)
+        Ok(rows.map(|row| Ok(row.doing(action)?.parse_without_result())).collect::<Result<_, StateError>>()?)
     }
 }
 
@@ -224,11 +225,19 @@ impl RawRun {
         })
     }
 
-    fn parse(self) -> Result<RunRow, StateError> {
-        let action = "read a stored run";
+    /// The row without its result. A prepared run that cannot be read becomes `null`: the run can still be closed and its
+    /// end told.
+    fn parse_without_result(self) -> RunRow {
         let mut row = self.row;
-        row.prepared = serde_json::from_str(&self.prepared).doing(action)?;
-        row.result = self.result.map(|text| serde_json::from_str(&text)).transpose().doing(action)?;
-        Ok(row)
+        row.prepared = serde_json::from_str(&self.prepared).unwrap_or_else(|error| {
+            tracing::error!(run = %row.run_id, %error, "a prepared run cannot be read");
+            Value::Null
+        });
+        row
+    }
+
+    fn parse(mut self) -> Result<RunRow, StateError> {
+        let result = self.result.take().map(|text| serde_json::from_str(&text)).transpose();
+        Ok(RunRow { result: result.doing("read the result of a run")?, ..self.parse_without_result() })
     }
 }

@@ -1,54 +1,17 @@
-//! The runtime on a real store with the built-in offline model.
+//! Turns as a caller sees them, with the built-in offline model.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{AcceptedStatus, RunEventBody, RunStatus, Runtime, RuntimeEvent, TurnRequest};
-use crate::config::{self, LoadOptions};
+use super::support::{Bench, message};
 use crate::core::{ErrorKind, RunId};
-use crate::providers::ProviderRegistry;
-use crate::session::ContentBlock;
-use crate::state::{OpenOptions, RunState, StatePaths, Store};
-
-struct Bench {
-    runtime: Runtime,
-    dir: tempfile::TempDir,
-}
-
-async fn open(dir: tempfile::TempDir) -> Bench {
-    let paths = StatePaths::new(dir.path());
-    let options = LoadOptions {
-        process_env: BTreeMap::new(),
-        cwd: dir.path().to_owned(),
-        state_root: dir.path().to_owned(),
-        config_path: Some(dir.path().join("openclaw.json")),
-    };
-    let config = Arc::new(config::load(&options).expect("an empty configuration loads"));
-    let providers = ProviderRegistry::build(&config.view, &config.env).expect("a registry");
-    let store = Store::open(&paths, &OpenOptions::default()).expect("a store");
-    let runtime = Runtime::start(store, paths, config, providers).await.expect("the runtime starts");
-    Bench { runtime, dir }
-}
-
-async fn bench() -> Bench {
-    open(tempfile::tempdir().expect("a directory")).await
-}
-
-fn message(text: &str, key: &str) -> TurnRequest {
-    TurnRequest {
-        content: vec![ContentBlock::text(text)],
-        idempotency_key: Some(key.to_owned()),
-        channel: "test".to_owned(),
-        ..TurnRequest::default()
-    }
-}
+use crate::runtime::{AcceptedStatus, RunEventBody, RunStatus, RuntimeEvent, TurnRequest};
+use crate::state::RunState;
 
 #[tokio::test]
 async fn a_turn_runs_tools_and_ends_once() {
-    let bench = bench().await;
+    let bench = Bench::offline().await;
     std::fs::create_dir(bench.dir.path().join("workspace")).expect("a workspace");
     std::fs::write(bench.dir.path().join("workspace/seen.txt"), "x").expect("a file");
     let mut events = bench.runtime.subscribe();
@@ -75,14 +38,11 @@ async fn a_turn_runs_tools_and_ends_once() {
 
 #[tokio::test]
 async fn a_stored_outcome_has_its_text_after_a_restart() {
-    let first = bench().await;
+    let first = Bench::offline().await;
     let accepted = first.runtime.submit(message("say: remember me", "kept")).await.expect("taken");
     first.runtime.wait(&accepted.run_id, None).await.expect("it ends");
     first.runtime.shutdown(Duration::from_secs(5)).await.expect("it stops");
-    first.runtime.store().close().await.expect("it closes");
-    let Bench { dir, runtime } = first;
-    drop(runtime);
-    let second = open(dir).await;
+    let second = first.restart().await;
     let again = second.runtime.submit(message("say: remember me", "kept")).await.expect("taken");
     let AcceptedStatus::Finished(outcome) = again.status else { panic!("{:?}", again.status) };
     assert!(outcome.text.contains("remember me"));
@@ -90,7 +50,7 @@ async fn a_stored_outcome_has_its_text_after_a_restart() {
 
 #[tokio::test]
 async fn queued_messages_run_in_order_and_each_ends() {
-    let bench = bench().await;
+    let bench = Bench::offline().await;
     let mut runs = Vec::new();
     for number in 0..20 {
         runs.push(
@@ -120,7 +80,7 @@ async fn queued_messages_run_in_order_and_each_ends() {
 
 #[tokio::test]
 async fn bad_messages_are_refused_with_a_reason() {
-    let bench = bench().await;
+    let bench = Bench::offline().await;
     for (request, kind) in [
         (message("  ", "empty"), ErrorKind::User),
         (message("a\0b", "nul"), ErrorKind::User),
@@ -142,7 +102,7 @@ async fn bad_messages_are_refused_with_a_reason() {
 
 #[tokio::test]
 async fn runs_left_by_a_dead_process_are_recorded_and_their_messages_kept() {
-    let first = bench().await;
+    let first = Bench::offline().await;
     let accepted = first.runtime.submit(message("say: hello", "alive")).await.expect("taken");
     first.runtime.wait(&accepted.run_id, None).await.expect("it ends");
     // What a crash leaves: one run that was going on, one that was still waiting in its lane.
@@ -174,11 +134,7 @@ async fn runs_left_by_a_dead_process_are_recorded_and_their_messages_kept() {
         })
         .await
         .expect("rows");
-    first.runtime.store().close().await.expect("it closes");
-    let Bench { dir, runtime } = first;
-    drop(runtime);
-
-    let second = open(dir).await;
+    let second = first.restart().await;
     for run in ["waiting", "running"] {
         let outcome = second.runtime.wait(&RunId::from(run), None).await.expect("known").expect("ended");
         assert_eq!(outcome.status, RunStatus::Interrupted);
@@ -193,7 +149,7 @@ async fn runs_left_by_a_dead_process_are_recorded_and_their_messages_kept() {
 
 #[tokio::test]
 async fn a_shutdown_refuses_messages_and_records_what_runs() {
-    let bench = bench().await;
+    let bench = Bench::offline().await;
     let accepted = bench.runtime.submit(message("say: quick", "quick")).await.expect("taken");
     bench.runtime.shutdown(Duration::from_secs(10)).await.expect("it stops");
     let outcome = bench.runtime.wait(&accepted.run_id, None).await.expect("known").expect("ended");
@@ -204,7 +160,7 @@ async fn a_shutdown_refuses_messages_and_records_what_runs() {
 
 #[tokio::test]
 async fn settings_live_in_the_transcript_and_survive_a_reset() {
-    let bench = bench().await;
+    let bench = Bench::offline().await;
     let accepted = bench.runtime.submit(message("say: hi", "first")).await.expect("taken");
     bench.runtime.wait(&accepted.run_id, None).await.expect("it ends");
     let changes = Map::from_iter([("label".to_owned(), json!("notes")), ("model".to_owned(), json!("offline"))]);
