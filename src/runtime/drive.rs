@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause};
 use super::durable::until_stored;
@@ -111,6 +112,27 @@ impl Runtime {
         Ok((live, entry))
     }
 
+    /// A place among the runs of all sessions, and the session's row as it is by then: what was changed while the run waited
+    /// counts for it.
+    async fn wait_for_slot<'a>(
+        &'a self,
+        prepared: &PreparedAgentRun,
+        active: &ActiveRun,
+        entry: &Arc<SessionEntry>,
+    ) -> Result<(SemaphorePermit<'a>, Arc<SessionEntry>)> {
+        let slot = tokio::select! {
+            biased;
+            () = active.stop.token().cancelled() => return Err(active.stop.error(prepared)),
+            slot = self.shared.slots.acquire() => {
+                slot.map_err(|error| Error::internal("the run limit was closed").source(error))?
+            }
+        };
+        let (agent, key) = (prepared.agent_id.clone(), prepared.session_key.clone());
+        let current = self.shared.store.read(move |tx| tx.session(&agent, &key)).await?;
+        let current = current.filter(|current| current.session_id == prepared.session_id);
+        Ok((slot, current.map_or_else(|| Arc::clone(entry), Arc::new)))
+    }
+
     async fn execute(
         &self,
         prepared: &PreparedAgentRun,
@@ -119,12 +141,9 @@ impl Runtime {
         entry: &Arc<SessionEntry>,
         settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) -> Result<RunOutcome> {
-        let _slot = tokio::select! {
-            biased;
-            () = active.stop.token().cancelled() => return Err(active.stop.error(prepared)),
-            slot = self.shared.slots.acquire() => {
-                slot.map_err(|error| Error::internal("the run limit was closed").source(error))?
-            }
+        let (_slot, entry) = match self.shared.slots.try_acquire() {
+            Ok(slot) => (slot, Arc::clone(entry)),
+            Err(_none_free) => self.wait_for_slot(prepared, active, entry).await?,
         };
         // As in the run's row, so that the outcome reads the same after a restart.
         let started_at = entry.started_at.unwrap_or_else(now_ms);
@@ -132,7 +151,7 @@ impl Runtime {
             session_key: prepared.session_key.clone(),
             agent_id: prepared.agent_id.clone(),
             reason: "agent.run.started",
-            entry: Some(Arc::clone(entry)),
+            entry: Some(Arc::clone(&entry)),
         });
         let setup = self.setup();
         let agent = setup
@@ -141,7 +160,7 @@ impl Runtime {
             .agent(&prepared.agent_id)
             .ok_or_else(|| Error::not_found(format!("agent {} is not configured any more", prepared.agent_id)))?
             .clone();
-        let models = self.candidates(prepared, &agent, entry)?;
+        let models = self.candidates(prepared, &agent, &entry)?;
         let thinking = prepared
             .thinking
             .or_else(|| entry.thinking_level.as_deref().and_then(ThinkingLevel::parse))
