@@ -7,9 +7,9 @@
 //!  Accepted (after COMMIT)                        agent_loop::run(prepared, context, &dyn RunHost)
 //!                                                  model ⇄ tools, one transaction per step, events to subscribers
 //! ```
-//! [`agent_loop`] is written once against [`host::RunHost`]; [`inline`] is the host inside the gateway process. A worker
+//! [`agent_loop`] is written once against [`host::RunHost`]; `inline` is the host inside the gateway process. A worker
 //! process speaks the same trait over its broker connection. Everything durable goes through `state`; what is kept in memory
-//! (live projections in [`live`], recent outcomes in [`registry`]) is only ever fed from committed rows.
+//! (live projections in `live`, recent outcomes in `registry`) is only ever fed from committed rows.
 
 mod admission;
 pub mod agent_loop;

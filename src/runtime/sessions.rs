@@ -32,7 +32,7 @@ enum Patched {
 pub(super) const PATCHABLE: [&str; 6] = ["label", "model", "thinkingLevel", "archived", "pinned", "unread"];
 
 impl Runtime {
-    /// Changes a session's settings (see [`PATCHABLE`]); `null` clears one.
+    /// Changes a session's settings: `label`, `model`, `thinkingLevel`, `archived`, `pinned`, `unread`; `null` clears one.
     pub async fn patch_session(
         &self,
         key: &SessionKey,

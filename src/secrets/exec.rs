@@ -19,6 +19,8 @@ use super::{Environment, Secret, exec_protocol};
 
 /// How long a command that has closed its output may take to end.
 const REAP: Duration = Duration::from_secs(2);
+/// How long output may arrive after the command has ended, while something keeps its pipe open.
+const DRAIN: Duration = Duration::from_millis(500);
 /// How long to wait for output before looking whether the command still runs.
 const SLICE: Duration = Duration::from_millis(25);
 /// Bytes read at a time.
@@ -137,6 +139,7 @@ impl Running {
     ) -> Result<Vec<u8>, String> {
         let mut output = Vec::new();
         let mut silent_since = Instant::now();
+        let mut ended = None;
         loop {
             match receiver.recv_timeout(SLICE) {
                 Ok(Ok(chunk)) if chunk.is_empty() => return Ok(output),
@@ -145,7 +148,11 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => return Ok(output),
                 Err(RecvTimeoutError::Timeout) => {
                     if matches!(self.0.try_wait(), Ok(Some(_))) {
-                        return Ok(output);
+                        // What it wrote last may still be on its way from the pipe.
+                        if ended.get_or_insert_with(Instant::now).elapsed() >= DRAIN {
+                            return Ok(output);
+                        }
+                        continue;
                     }
                     let limit = provider.no_output_timeout();
                     if silent_since.elapsed() >= limit && limit < provider.timeout() {
