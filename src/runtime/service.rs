@@ -326,7 +326,7 @@ impl Runtime {
     }
 
     /// Takes no more work, lets runs finish for `grace`, then stops and records the rest. A run that cannot be stopped
-    /// within [`STOP_PATIENCE`] is left to the next start, which records it as interrupted.
+    /// within a few seconds more is left to the next start, which records it as interrupted.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
         self.shared.closing.store(true, Ordering::SeqCst);
         let registry = &self.shared.registry;

@@ -33,7 +33,7 @@ pub(crate) struct AgentArgs {
     /// Which agent [default: the default agent].
     #[arg(long, value_name = "ID")]
     agent: Option<String>,
-    /// Continue this conversation: agent:<id>:<key>, or only <key>.
+    /// Continue this conversation: agent:ID:KEY, or only KEY.
     #[arg(long, value_name = "KEY")]
     session_key: Option<String>,
     /// Continue the conversation with this id of your own choice.
