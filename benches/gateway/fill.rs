@@ -60,14 +60,18 @@ fn add(store: &Store, sessions: Vec<(String, usize, i64)>) {
         .unwrap();
 }
 
+/// The n-th message of a conversation.
+pub(crate) fn text(n: usize) -> String {
+    let words = "the quick gardener counted seven green tomatoes before breakfast and wrote the number down ";
+    format!("{n}: {}", words.chars().cycle().take(MESSAGE - 8).collect::<String>())
+}
+
 fn conversation(messages: usize, at: i64) -> Vec<Event> {
-    let words = "the quick gardener counted seven green tomatoes before breakfast and wrote the number down ".repeat(3);
     let mut parent = EventId::generate();
     let mut events = vec![event(&parent, None, at, "SessionStarted", &json!({"channel": "rpc", "version": 1}))];
     for n in 0..messages {
         let id = EventId::generate();
-        let text = format!("{n}: {}", &words[..MESSAGE - 8]);
-        let content = json!([{"type": "text", "text": text}]);
+        let content = json!([{"type": "text", "text": text(n)}]);
         let (kind, data) = if n % 2 == 0 {
             ("MessageReceived", json!({"content": content}))
         } else {

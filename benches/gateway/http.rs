@@ -63,17 +63,17 @@ fn complete(buffer: &[u8]) -> bool {
     }
 }
 
-/// Milliseconds for a POST of `bytes` bytes on an open connection, to the end of the chunked answer.
-pub(crate) async fn post_time(port: u16, bytes: u64) -> Result<f64, String> {
+/// Milliseconds for writing `body` as JSON and a POST of it on an open connection, to the end of the chunked answer.
+pub(crate) async fn post_time(port: u16, body: &impl serde::Serialize) -> Result<f64, String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut request =
-        format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {bytes}\r\n\r\n").into_bytes();
-    request.resize(request.len() + bytes as usize, b'x');
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(text)?;
     stream.set_nodelay(true).map_err(text)?;
     let mut answer = Vec::with_capacity(8192);
     let began = Instant::now();
-    stream.write_all(&request).await.map_err(text)?;
+    let body = serde_json::to_vec(body).map_err(|error| error.to_string())?;
+    let head = format!("POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.map_err(text)?;
+    stream.write_all(&body).await.map_err(text)?;
     while !complete(&answer) {
         if stream.read_buf(&mut answer).await.map_err(text)? == 0 {
             return Err("the model server closed the connection".to_owned());

@@ -117,8 +117,8 @@ pub(crate) const ROWS: &[Row] = &[
     note("long.1000", "  1,000 messages", Unit::Ms),
     note("long.5000", "  5,000 messages", Unit::Ms),
     note("long.first", "  5,000 messages, first turn after the start", Unit::Ms),
-    note("long.bytes", "  a bare client exchanging the bytes of 5,000 messages", Unit::Ms),
-    row("long.ratio", "  5,000 ÷ 10 messages, without exchanging the bytes", Unit::Times, 2.0),
+    note("long.bytes", "  a bare client writing and exchanging 5,000 messages", Unit::Ms),
+    row("long.ratio", "  5,000 ÷ 10 messages, each less its bare client", Unit::Times, 2.0),
     row("append.rate", "event append, one caller", Unit::PerSecond, 8_000.0),
     row("append.p50", "event append, answer p50", Unit::Ms, 0.1),
 ];

@@ -11,6 +11,23 @@
 //! | `redact.rs` | the configuration without its secrets |
 //! | `edit/` | changes to the file |
 //! | `path.rs`, `position.rs`, `error.rs`, `files.rs` | addresses, places, errors, bounded reads |
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use openclaw::config::{LoadOptions, load};
+//!
+//! # fn main() -> openclaw::core::Result<()> {
+//! # let directory = tempfile::tempdir().expect("a temporary directory");
+//! # let root = directory.path().to_owned();
+//! std::fs::write(root.join("openclaw.json"), "{agents: {defaults: {maxSteps: 7}}, // JSON5\n}").expect("writable");
+//! let options = LoadOptions { process_env: BTreeMap::new(), cwd: root.clone(), state_root: root, config_path: None };
+//! let config = load(&options)?;
+//! assert_eq!(config.view.default_agent().max_steps, 7);
+//! assert!(config.warnings.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 mod build;
 mod build_agents;

@@ -36,6 +36,25 @@ pub enum ProviderErrorClass {
 }
 
 impl ProviderErrorClass {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Auth,
+        Self::RateLimit,
+        Self::Overloaded,
+        Self::ContextOverflow,
+        Self::InvalidRequest,
+        Self::ModelNotFound,
+        Self::Network,
+        Self::Timeout,
+        Self::Protocol,
+        Self::Cancelled,
+    ];
+
+    /// The class with that name ([`ProviderErrorClass::as_str`]).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+
     /// Stable name used in error data, events and logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,6 +15,20 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `logfile`, `logtail` | the rotating log and its reader |
 //! | `memory` | what the kernel says this process holds |
+//!
+//! ```
+//! use openclaw::fs::HostCapabilityFs;
+//!
+//! # fn main() -> Result<(), openclaw::fs::FsError> {
+//! # let directory = tempfile::tempdir().expect("a temporary directory");
+//! let files = HostCapabilityFs::open(directory.path())?;
+//! let path = files.resolve("deep/notes.txt")?;
+//! files.write(&path, b"hello", true)?;
+//! assert_eq!(files.read(&path, 1024)?, b"hello");
+//! assert!(files.resolve("../elsewhere").is_err());
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(not(unix))]
 compile_error!("openclaw::fs has no implementation for this platform: it needs openat(2) and its relatives");

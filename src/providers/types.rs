@@ -40,14 +40,14 @@ pub enum ThinkingLevel {
 }
 
 impl ThinkingLevel {
-    /// Parses OpenClaw's level names (`off|minimal|low|medium|high|xhigh|adaptive|max`); the last three mean `High` here.
+    /// Parses OpenClaw's level names (`off|minimal|low|medium|high|xhigh|adaptive|max|ultra`); the last four mean `High` here.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "off" | "none" => Self::Off,
             "minimal" => Self::Minimal,
             "low" => Self::Low,
             "medium" => Self::Medium,
-            "high" | "xhigh" | "adaptive" | "max" => Self::High,
+            "high" | "xhigh" | "adaptive" | "max" | "ultra" => Self::High,
             _ => return None,
         })
     }

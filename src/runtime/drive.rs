@@ -112,27 +112,6 @@ impl Runtime {
         Ok((live, entry))
     }
 
-    /// A place among the runs of all sessions, and the session's row as it is by then: what was changed while the run waited
-    /// counts for it.
-    async fn wait_for_slot<'a>(
-        &'a self,
-        prepared: &PreparedAgentRun,
-        active: &ActiveRun,
-        entry: &Arc<SessionEntry>,
-    ) -> Result<(SemaphorePermit<'a>, Arc<SessionEntry>)> {
-        let slot = tokio::select! {
-            biased;
-            () = active.stop.token().cancelled() => return Err(active.stop.error(prepared)),
-            slot = self.shared.slots.acquire() => {
-                slot.map_err(|error| Error::internal("the run limit was closed").source(error))?
-            }
-        };
-        let (agent, key) = (prepared.agent_id.clone(), prepared.session_key.clone());
-        let current = self.shared.store.read(move |tx| tx.session(&agent, &key)).await?;
-        let current = current.filter(|current| current.session_id == prepared.session_id);
-        Ok((slot, current.map_or_else(|| Arc::clone(entry), Arc::new)))
-    }
-
     async fn execute(
         &self,
         prepared: &PreparedAgentRun,
@@ -142,6 +121,7 @@ impl Runtime {
         settled: &Arc<Mutex<Option<Arc<SessionEntry>>>>,
     ) -> Result<RunOutcome> {
         let (_slot, entry) = match self.shared.slots.try_acquire() {
+            _ if active.stop.token().is_cancelled() => return Err(active.stop.error(prepared)),
             Ok(slot) => (slot, Arc::clone(entry)),
             Err(_none_free) => self.wait_for_slot(prepared, active, entry).await?,
         };
@@ -197,6 +177,26 @@ impl Runtime {
                 run.await
             }
         }
+    }
+
+    /// A place among the runs of all sessions, and the session's row as it is then.
+    async fn wait_for_slot<'a>(
+        &'a self,
+        prepared: &PreparedAgentRun,
+        active: &ActiveRun,
+        entry: &Arc<SessionEntry>,
+    ) -> Result<(SemaphorePermit<'a>, Arc<SessionEntry>)> {
+        let slot = tokio::select! {
+            biased;
+            () = active.stop.token().cancelled() => return Err(active.stop.error(prepared)),
+            slot = self.shared.slots.acquire() => {
+                slot.map_err(|error| Error::internal("the run limit was closed").source(error))?
+            }
+        };
+        let (agent, key) = (prepared.agent_id.clone(), prepared.session_key.clone());
+        let current = self.shared.store.read(move |tx| tx.session(&agent, &key)).await?;
+        let current = current.filter(|current| current.session_id == prepared.session_id);
+        Ok((slot, current.map_or_else(|| Arc::clone(entry), Arc::new)))
     }
 
     /// The models to try: the caller's, else the session's, else the agent's with its fallbacks, else the gateway's default.

@@ -21,8 +21,6 @@ use crate::state::{Store, StoredEvent};
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Sessions kept.
 const MAX_SESSIONS: usize = 512;
-/// Rows read at a time.
-const READ_CHUNK: usize = 2_000;
 
 /// One session in memory.
 #[derive(Debug)]
@@ -195,15 +193,11 @@ async fn load(store: &Store, agent: &AgentId, key: &SessionKey) -> Result<Arc<Li
                 return Ok(Arc::new(LiveSession::new(SessionId::generate(), true)));
             };
             let live = LiveSession::new(entry.session_id, false);
-            let mut after = 0;
-            loop {
-                let rows = tx.events(&agent, &live.session_id, after, READ_CHUNK)?;
-                live.apply(&rows);
-                match rows.last() {
-                    Some(last) if rows.len() == READ_CHUNK => after = last.seq,
-                    _ => return Ok(Arc::new(live)),
-                }
-            }
+            tx.each_event(&agent, &live.session_id, |event| {
+                live.apply(&[event]);
+                true
+            })?;
+            Ok(Arc::new(live))
         })
         .await
 }

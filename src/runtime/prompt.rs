@@ -98,20 +98,13 @@ fn append_workspace_files(prompt: &mut String, files: &HostCapabilityFs) {
         if text.is_empty() || left == 0 {
             continue;
         }
-        let shown = floor_char_boundary(text, MAX_FILE_BYTES.min(left));
+        let shown = text.floor_char_boundary(MAX_FILE_BYTES.min(left));
         left -= shown;
         // Infallible: writing to a String.
         if write!(prompt, "\n## {name}\n{}\n", &text[..shown]).is_ok() && shown < text.len() {
             line(prompt, &format!("[{} more bytes in {name}: read it with the read tool]", text.len() - shown));
         }
     }
-}
-
-fn floor_char_boundary(text: &str, at: usize) -> usize {
-    if at >= text.len() {
-        return text.len();
-    }
-    (0..=at).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
 }
 
 /// `YYYY-MM-DD` in UTC of a time in Unix milliseconds (civil-from-days, H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
@@ -138,11 +131,5 @@ mod tests {
         assert_eq!(date(951_782_400_000), "2000-02-29");
         assert_eq!(date(1_795_132_800_000), "2026-11-20");
         assert_eq!(date(-1), "1969-12-31");
-    }
-
-    #[test]
-    fn cutting_never_splits_a_character() {
-        assert_eq!(floor_char_boundary("aé", 2), 1);
-        assert_eq!(floor_char_boundary("aé", 3), 3);
     }
 }

@@ -24,8 +24,8 @@ use crate::state::{RunRow, SessionEntry, StatePaths, Store, StoredEvent};
 const EVENT_SLOTS: usize = 2_048;
 /// How long a shutdown waits for runs that were told to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// Rows read at a time.
-const READ_CHUNK: usize = 2_000;
+/// Rows read at a time while the text of a reply is looked for from the end.
+const READ_CHUNK: usize = 200;
 
 /// The runtime; cheap to clone.
 #[derive(Clone)]
@@ -306,27 +306,20 @@ impl Runtime {
             .read(move |tx| {
                 let mut state = SessionState::default();
                 let upto = seq.unwrap_or(i64::MAX);
-                let mut after = 0;
-                loop {
-                    let rows = tx.events(&agent, &session, after, READ_CHUNK)?;
-                    let full = rows.len() == READ_CHUNK;
-                    for row in rows {
-                        if row.seq > upto {
-                            return Ok(state);
-                        }
-                        after = row.seq;
+                tx.each_event(&agent, &session, |row| {
+                    let is_wanted = row.seq <= upto;
+                    if is_wanted {
                         state.apply(row.event);
                     }
-                    if !full {
-                        return Ok(state);
-                    }
-                }
+                    is_wanted
+                })?;
+                Ok(state)
             })
             .await
     }
 
     /// Takes no more work, lets runs finish for `grace`, then stops and records the rest. A run that cannot be stopped
-    /// within a few seconds more is left to the next start, which records it as interrupted.
+    /// within ten further seconds is left to the next start, which records it as interrupted.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
         self.shared.closing.store(true, Ordering::SeqCst);
         let registry = &self.shared.registry;

@@ -33,6 +33,7 @@ pub(super) const PATCHABLE: [&str; 6] = ["label", "model", "thinkingLevel", "arc
 
 impl Runtime {
     /// Changes a session's settings: `label`, `model`, `thinkingLevel`, `archived`, `pinned`, `unread`; `null` clears one.
+    /// All are recorded in the transcript but `unread`. Errors: `NotFound` for no such session, `User` for a bad value.
     pub async fn patch_session(
         &self,
         key: &SessionKey,

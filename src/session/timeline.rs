@@ -48,11 +48,7 @@ fn note(changes: &mut Map<String, Value>, key: &str, from: Value, to: Value) {
 }
 
 fn message_count(state: &SessionState) -> usize {
-    state.path().iter().filter(|event| is_message(event)).count()
-}
-
-fn is_message(event: &Event) -> bool {
-    matches!(event.body, EventBody::MessageReceived(_) | EventBody::AgentResponse(_) | EventBody::ToolResult(_))
+    state.path().iter().filter(|event| event.body.is_message()).count()
 }
 
 /// Usage of a state in the clients' shape.

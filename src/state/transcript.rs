@@ -10,6 +10,9 @@ use super::tx::{ReadTx, WriteTx, as_i64};
 use crate::core::{AgentId, Result, SessionId};
 use crate::session::Event;
 
+/// Events read at a time where all are wanted.
+const CHUNK: usize = 1_000;
+
 /// A stored event with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
@@ -42,6 +45,29 @@ impl ReadTx<'_> {
         )?;
         let bounds = params![transcript.at(after), transcript.at(MAX_SEQ), as_i64(limit)];
         Ok(parse_rows(statement.query(bounds).doing(action)?, session)?)
+    }
+
+    /// Hands over every event in order, read in chunks, until `take` gives false.
+    pub fn each_event(
+        &self,
+        agent: &AgentId,
+        session: &SessionId,
+        mut take: impl FnMut(StoredEvent) -> bool,
+    ) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let events = self.events(agent, session, after, CHUNK)?;
+            let is_last = events.len() < CHUNK;
+            for event in events {
+                after = event.seq;
+                if !take(event) {
+                    return Ok(());
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     /// Last `limit` events in ascending order; `before` = exclusive upper seq (for paging backwards).

@@ -12,6 +12,34 @@
 //! | `replace`, `diff` | exact text replacement; unified diffs |
 //! | `lines`, `image` | bounded line reading; image formats by their first bytes |
 //! | `ignore_rules` | `.gitignore` files met on a walk |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use openclaw::fs::HostCapabilityFs;
+//! use openclaw::session::message::plain_text;
+//! use openclaw::tools::{AgentFilesystem, ToolContext, ToolSet};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), openclaw::fs::FsError> {
+//! # let directory = tempfile::tempdir().expect("a temporary directory");
+//! let workspace = HostCapabilityFs::open(directory.path())?;
+//! let context = ToolContext {
+//!     files: AgentFilesystem { workspace: Some(Arc::new(workspace)) },
+//!     cancel: tokio_util::sync::CancellationToken::new(),
+//!     run_id: "run".into(),
+//!     images: false,
+//! };
+//! let tools = ToolSet::builtin(&[], &["edit".to_owned()]);
+//! tools.call(&context, "write", json!({"path": "notes.txt", "content": "remember the milk"})).await;
+//! let read = tools.call(&context, "read", json!({"path": "notes.txt"})).await;
+//! assert!(plain_text(&read.content).contains("remember the milk"));
+//! let outside = tools.call(&context, "read", json!({"path": "../../etc/passwd"})).await;
+//! assert!(outside.is_error);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::sync::Arc;
 

@@ -1,8 +1,10 @@
 //! Turns on sessions with a long past.
 
+use serde::Serialize;
+
 use super::turns::turn;
 use super::{Bench, run};
-use crate::fill::{LONG, long_key};
+use crate::fill::{LONG, long_key, text};
 use crate::http::post_time;
 use crate::rows::Figures;
 use crate::stats::{median, ms};
@@ -11,14 +13,15 @@ use crate::ws::Ws;
 
 /// The three lengths in turns, after one turn each that loads the session.
 ///
-/// What the bytes cost by themselves is measured beside them: a bare client posts a body of the same size to the same
-/// model server and reads the same answer.
+/// What the bytes cost by themselves is measured beside them: a bare client writes the same messages as JSON, posts
+/// them to the same model server and reads the same answer.
 pub(crate) fn overhead(bench: &Bench, subject: &Subject) -> Result<Figures, String> {
     let home = bench.large_home(subject)?;
     let (gateway, _) = home.start()?;
     let provider = &bench.provider;
     let mut turns = vec![Vec::new(); LONG.len()];
     let mut bytes = vec![Vec::new(); LONG.len()];
+    let bodies: Vec<Vec<Message>> = LONG.iter().map(|count| messages(*count)).collect();
     let mut first = 0.0;
     run(async {
         let mut socket = Ws::connect(gateway.port(), &gateway.token).await?;
@@ -30,7 +33,7 @@ pub(crate) fn overhead(bench: &Bench, subject: &Subject) -> Result<Figures, Stri
                     first = whole;
                 } else {
                     turns[at].push(whole);
-                    bytes[at].push(post_time(provider.port, provider.body_bytes()).await?);
+                    bytes[at].push(post_time(provider.port, &bodies[at]).await?);
                 }
             }
         }
@@ -46,4 +49,14 @@ pub(crate) fn overhead(bench: &Bench, subject: &Subject) -> Result<Figures, Stri
         ("long.bytes", median(&bytes[2])),
         ("long.ratio", net(2) / net(0)),
     ])
+}
+
+#[derive(Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
+}
+
+fn messages(count: usize) -> Vec<Message> {
+    (0..count).map(|n| Message { role: if n % 2 == 0 { "user" } else { "assistant" }, content: text(n) }).collect()
 }

@@ -12,6 +12,8 @@ use crate::ws::Ws;
 
 /// Turns before those that count.
 const WARM_UP: usize = 20;
+/// Turns after which a loaded session gives way to a fresh one, so that a faster gateway is not punished by longer pasts.
+const SESSION_TURNS: usize = 20;
 /// Turns that disk space is measured over.
 const DISK_TURNS: usize = 500;
 /// Microseconds of a clock tick.
@@ -120,6 +122,7 @@ pub(crate) fn throughput(bench: &Bench, subject: &Subject) -> Result<Figures, St
     Ok(vec![("turns.8", eight), ("turns.8.cpu", cpu), ("turns.32", many), ("turns.32.p50", median(&times))])
 }
 
+/// `sessions` at a time, each on a connection of its own.
 async fn load(gateway: &Gateway<'_>, sessions: usize, time: Duration) -> Result<(f64, Vec<f64>), String> {
     let mut sockets = Vec::new();
     for _ in 0..sessions {
@@ -131,9 +134,9 @@ async fn load(gateway: &Gateway<'_>, sessions: usize, time: Duration) -> Result<
         .enumerate()
         .map(|(at, mut socket)| {
             tokio::task::spawn_local(async move {
-                let session = format!("agent:main:load-{at}");
                 let mut times = Vec::new();
                 while began.elapsed() < time {
+                    let session = format!("agent:main:load-{at}-{}", times.len() / SESSION_TURNS);
                     let turn = turn(&mut socket, &session, "hello").await?;
                     times.push(ms(turn.last - turn.sent));
                 }

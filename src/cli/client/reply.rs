@@ -72,22 +72,9 @@ const KINDS: [ErrorKind; 15] = [
     ErrorKind::Internal,
 ];
 
-const CLASSES: [ProviderErrorClass; 10] = [
-    ProviderErrorClass::Auth,
-    ProviderErrorClass::RateLimit,
-    ProviderErrorClass::Overloaded,
-    ProviderErrorClass::ContextOverflow,
-    ProviderErrorClass::InvalidRequest,
-    ProviderErrorClass::ModelNotFound,
-    ProviderErrorClass::Network,
-    ProviderErrorClass::Timeout,
-    ProviderErrorClass::Protocol,
-    ProviderErrorClass::Cancelled,
-];
-
 fn kind_named(name: &str, class: &str) -> Option<ErrorKind> {
     if name == "provider" {
-        let class = CLASSES.into_iter().find(|known| known.as_str() == class).unwrap_or(ProviderErrorClass::Protocol);
+        let class = ProviderErrorClass::named(class).unwrap_or(ProviderErrorClass::Protocol);
         return Some(ErrorKind::Provider(class));
     }
     KINDS.into_iter().find(|kind| kind.as_str() == name)
@@ -107,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_kind_survives_the_wire() {
-        let provider = CLASSES.into_iter().map(ErrorKind::Provider);
+        let provider = ProviderErrorClass::ALL.into_iter().map(ErrorKind::Provider);
         for kind in KINDS.into_iter().chain(provider) {
             let sent = Error::new(kind, "what").why("why").hint("do");
             let mut data = sent.to_json();

@@ -18,6 +18,20 @@ const DEFAULT_WAIT_MS: i64 = 30_000;
 /// Sessions looked at for a transcript id; the exact one comes first.
 const MATCHES: usize = 8;
 
+/// What `agent` and `chat.send` have in common; [`submit`] reads them.
+pub(super) const IDEMPOTENCY_KEY: Param = Param::required(
+    "idempotencyKey",
+    Type::Key,
+    "a fresh id of yours; it becomes the run id, and sending it again starts nothing",
+);
+pub(super) const MODEL: Param = Param::optional("model", Type::Key, "provider/model or alias, for this run only");
+pub(super) const THINKING: Param =
+    Param::optional("thinking", Type::Key, "off, minimal, low, medium or high, for this run only");
+pub(super) const ATTACHMENTS: Param =
+    Param::optional("attachments", Type::Objects(MAX_ATTACHMENTS), "files: {fileName, mimeType, content (base64)}");
+pub(super) const DELIVER: Param =
+    Param::optional("deliver", Type::Boolean, "send the reply to a channel; this gateway has none, so only false");
+
 /// This namespace's part of the table.
 pub(super) static METHODS: &[Method] = &[
     Method {
@@ -25,11 +39,7 @@ pub(super) static METHODS: &[Method] = &[
         summary: "Sends a message to an agent and answers at once; agent.wait tells how the run ended",
         params: &[
             Param::required("message", Type::Text(limits::MAX_MESSAGE_BYTES), "the text for the agent"),
-            Param::required(
-                "idempotencyKey",
-                Type::Key,
-                "a fresh id of yours; it becomes the run id, and sending it again starts nothing",
-            ),
+            IDEMPOTENCY_KEY,
             Param::optional("sessionKey", Type::Key, "the conversation; without it the agent's main one"),
             Param::optional(
                 "sessionId",
@@ -38,8 +48,8 @@ pub(super) static METHODS: &[Method] = &[
                  with it: refuse unless the conversation still has this transcript",
             ),
             Param::optional("agentId", Type::Key, "the agent; without it the default agent"),
-            Param::optional("model", Type::Key, "provider/model or alias, for this run only"),
-            Param::optional("thinking", Type::Key, "off, minimal, low, medium or high, for this run only"),
+            MODEL,
+            THINKING,
             Param::optional(
                 "timeout",
                 Type::Integer(0, 86_400),
@@ -47,16 +57,8 @@ pub(super) static METHODS: &[Method] = &[
             ),
             Param::optional("channel", Type::Key, "where the message comes from; rpc without it"),
             Param::optional("extraSystemPrompt", Type::Text(65_536), "added to the system prompt of this run"),
-            Param::optional(
-                "attachments",
-                Type::Objects(MAX_ATTACHMENTS),
-                "files: {fileName, mimeType, content (base64)}",
-            ),
-            Param::optional(
-                "deliver",
-                Type::Boolean,
-                "send the reply to a channel; this gateway has none, so only false",
-            ),
+            ATTACHMENTS,
+            DELIVER,
         ],
         result: || {
             object_schema(

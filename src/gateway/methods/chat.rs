@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::agent::{Conversation, submit};
-use super::attachments::MAX_ATTACHMENTS;
+use super::agent::{ATTACHMENTS, Conversation, DELIVER, IDEMPOTENCY_KEY, MODEL, THINKING, submit};
 use super::rows;
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionKey, limits};
@@ -28,31 +27,19 @@ pub(super) static METHODS: &[Method] = &[
         params: &[
             Param::required("sessionKey", Type::Key, "the conversation"),
             Param::required("message", Type::Text(limits::MAX_MESSAGE_BYTES), "the text"),
-            Param::required(
-                "idempotencyKey",
-                Type::Key,
-                "a fresh id of yours; it becomes the run id, and sending it again starts nothing",
-            ),
+            IDEMPOTENCY_KEY,
             Param::optional("sessionId", Type::Key, "refuse unless the conversation still has this transcript"),
             Param::optional("agentId", Type::Key, "the agent; without it the one the key names"),
-            Param::optional("model", Type::Key, "provider/model or alias, for this run only"),
-            Param::optional("thinking", Type::Key, "off, minimal, low, medium or high, for this run only"),
+            MODEL,
+            THINKING,
             Param::optional(
                 "timeoutMs",
                 Type::Integer(0, 86_400_000),
                 "until the run is stopped; 0 is the agent's own limit",
             ),
             Param::optional("queueMode", Type::OneOf(&["followup"]), "a message during a run waits for its end"),
-            Param::optional(
-                "attachments",
-                Type::Objects(MAX_ATTACHMENTS),
-                "files: {fileName, mimeType, content (base64)}",
-            ),
-            Param::optional(
-                "deliver",
-                Type::Boolean,
-                "send the reply to a channel; this gateway has none, so only false",
-            ),
+            ATTACHMENTS,
+            DELIVER,
         ],
         result: || {
             object_schema(

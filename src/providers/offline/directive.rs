@@ -27,19 +27,6 @@ pub(super) enum Directive {
     Malformed(String),
 }
 
-const CLASSES: [ProviderErrorClass; 10] = [
-    ProviderErrorClass::Auth,
-    ProviderErrorClass::RateLimit,
-    ProviderErrorClass::Overloaded,
-    ProviderErrorClass::ContextOverflow,
-    ProviderErrorClass::InvalidRequest,
-    ProviderErrorClass::ModelNotFound,
-    ProviderErrorClass::Network,
-    ProviderErrorClass::Timeout,
-    ProviderErrorClass::Protocol,
-    ProviderErrorClass::Cancelled,
-];
-
 /// The directives in `message`, in order; empty when there are none.
 pub(super) fn parse(message: &str) -> Vec<Directive> {
     let mut lines = message.lines();
@@ -177,9 +164,9 @@ fn stop(value: &str) -> Directive {
 }
 
 fn fail(value: &str) -> Directive {
-    CLASSES.into_iter().find(|class| class.as_str() == value).map_or_else(
+    ProviderErrorClass::named(value).map_or_else(
         || {
-            let known: Vec<&str> = CLASSES.iter().map(|class| class.as_str()).collect();
+            let known: Vec<&str> = ProviderErrorClass::ALL.iter().map(|class| class.as_str()).collect();
             Directive::Malformed(format!("fail: knows {}.", known.join(", ")))
         },
         Directive::Fail,

@@ -264,3 +264,97 @@ async fn a_shutdown_that_begins_while_a_message_is_taken_waits_for_its_run() {
     assert_eq!(taken.expect("it was first").status, AcceptedStatus::Started);
     assert!(bench.row("second").state.is_terminal());
 }
+
+/// Everything at once on few sessions: what must hold whatever the order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_lost_or_left_when_everything_happens_at_once() {
+    const ROUNDS: usize = 40;
+    let bench = Bench::configured(json!({"defaults": {"model": "fake/plain", "maxConcurrent": 3}})).await;
+    let keys = ["a", "b", "c"].map(|name| crate::core::SessionKey::new(format!("agent:main:{name}")));
+    let mut events = bench.runtime.subscribe();
+    let workers = (0..6).map(|worker| {
+        let (runtime, keys) = (bench.runtime.clone(), keys.clone());
+        tokio::spawn(async move {
+            let mut taken = Vec::new();
+            // A fixed sequence per worker; how they interleave is up to the machine.
+            let mut dice = 0x9e37_79b9_u32.wrapping_mul(worker + 1);
+            for round in 0..ROUNDS {
+                dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let key = &keys[(dice >> 8) as usize % keys.len()];
+                match (dice >> 16) % 10 {
+                    0 => drop(runtime.abort(key, None)),
+                    1 => {
+                        let label = Map::from_iter([("label".to_owned(), json!(format!("{worker}-{round}")))]);
+                        if let Err(error) = runtime.patch_session(key, &agent(), &label).await {
+                            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                        }
+                    }
+                    2 if round % 3 == 0 => {
+                        if let Err(error) = runtime.reset_session(key, &agent(), "test").await {
+                            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                        }
+                    }
+                    3 if round % 8 == 0 => {
+                        runtime.delete_session(key, &agent(), false).await.expect("deleted or not there");
+                    }
+                    _ => {
+                        let run = format!("{worker}-{round}");
+                        let request = TurnRequest { session_key: Some(key.to_string()), ..message(&run, &run) };
+                        match runtime.submit(request).await {
+                            Ok(_) => taken.push(run),
+                            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+                        }
+                    }
+                }
+            }
+            taken
+        })
+    });
+    let mut taken = Vec::new();
+    for worker in workers.collect::<Vec<_>>() {
+        taken.extend(soon(worker).await.expect("no panic"));
+    }
+    let mut transcripts: HashMap<SessionId, Vec<RunId>> = HashMap::new();
+    for run in &taken {
+        bench.ended(run).await;
+        let row = bench.row(run);
+        assert!(row.state.is_terminal());
+        transcripts.entry(row.session_id).or_default().push(row.run_id);
+    }
+    assert_eq!(bench.runtime.active_run_count(), 0);
+    assert!(keys.iter().all(|key| bench.runtime.active_runs(key).is_empty()));
+    for (session, runs) in &transcripts {
+        let stored =
+            bench.runtime.store().read_blocking(|tx| tx.events(&agent(), session, 0, 10_000)).expect("readable");
+        let events: Vec<_> = stored.iter().map(|stored| &stored.event).collect();
+        for pair in events.windows(2) {
+            assert_eq!(pair[1].parent_id.as_ref(), Some(&pair[0].id), "{session} is one line");
+            assert!(pair[0].ts <= pair[1].ts);
+        }
+        for run in runs {
+            let of_run = |event: &&&Arc<crate::session::Event>| event.run_id.as_ref() == Some(run);
+            let said = events.iter().filter(of_run).filter(|event| matches!(event.body, EventBody::MessageReceived(_)));
+            assert_eq!(said.count(), 1, "{run} in {session}");
+            assert!(matches!(events.iter().rfind(of_run).expect("some").body, EventBody::AgentResponse(_)));
+        }
+        let end = events.iter().position(|event| matches!(event.body, EventBody::SessionEnded(_)));
+        assert!(end.is_none_or(|end| end + 1 == events.len()), "nothing is said in {session} after its end");
+    }
+    let (mut ends, mut positions): (HashMap<RunId, usize>, HashMap<SessionId, i64>) = Default::default();
+    while let Ok(event) = events.try_recv() {
+        match &*event {
+            RuntimeEvent::Run(event) if matches!(event.body, crate::runtime::RunEventBody::Ended { .. }) => {
+                *ends.entry(event.run_id.clone()).or_default() += 1;
+            }
+            RuntimeEvent::Appended { session_id, events, .. } => {
+                for stored in events.iter() {
+                    let last = positions.insert(session_id.clone(), stored.seq).unwrap_or(0);
+                    assert_eq!(stored.seq, last + 1, "{session_id}");
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(ends.len(), taken.len());
+    assert!(ends.values().all(|count| *count == 1), "every run ends once");
+}

@@ -230,3 +230,24 @@ async fn images_are_sent_only_to_models_that_can_see() {
     let context = bench.model.last_context();
     assert!(context[0].contains("image") && context[2].contains("image"), "{context:?}");
 }
+
+#[test]
+fn every_thinking_level_that_a_configuration_may_name_is_understood() {
+    let schema = crate::config::schema();
+    let mut levels = Vec::new();
+    let mut open = vec![&schema];
+    while let Some(node) = open.pop() {
+        if let Some(names) = node.get("thinkingDefault").and_then(|setting| setting.get("enum")) {
+            levels.extend(names.as_array().expect("names").iter().filter_map(serde_json::Value::as_str));
+        }
+        match node {
+            serde_json::Value::Object(members) => open.extend(members.values()),
+            serde_json::Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    assert!(levels.len() > 5, "{levels:?}");
+    for level in levels {
+        assert!(ThinkingLevel::parse(level).is_some(), "{level}");
+    }
+}

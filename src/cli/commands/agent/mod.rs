@@ -33,8 +33,7 @@ pub(crate) struct AgentArgs {
     /// Which agent [default: the default agent].
     #[arg(long, value_name = "ID")]
     agent: Option<String>,
-    /// Continue this conversation: agent:ID:KEY, or only KEY.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", help = "Continue this conversation: agent:<id>:<key>, or only <key>")]
     session_key: Option<String>,
     /// Continue the conversation with this id of your own choice.
     #[arg(long, value_name = "ID", conflicts_with = "session_key")]

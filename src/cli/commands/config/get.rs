@@ -13,8 +13,7 @@ use crate::core::{Error, Result};
 /// Flags of `config get`.
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Path like gateway.port; none = everything.
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", help = "Path like gateway.port or agents.list[0].id; none = everything")]
     path: Option<String>,
 }
 

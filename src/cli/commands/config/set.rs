@@ -45,8 +45,11 @@ Secret provider (what ends in … can be repeated): --provider-source env --prov
 #[command(after_help = MORE_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent flag of the command line")]
 pub(crate) struct SetArgs {
-    /// Path like gateway.port.
-    #[arg(value_name = "PATH", required_unless_present_any = ["batch_json", "batch_file"])]
+    #[arg(
+        value_name = "PATH",
+        help = "Path like gateway.port or agents.list[0].id",
+        required_unless_present_any = ["batch_json", "batch_file"]
+    )]
     path: Option<String>,
     /// JSON5 value; what is not JSON5 is taken as text.
     #[arg(value_name = "VALUE", allow_hyphen_values = true)]

@@ -90,17 +90,14 @@ fn event_lines(out: &Output, stored: &StoredEvent, utc: bool) -> Vec<String> {
 
 /// Every event of a conversation in order.
 pub(super) fn all_events(store: &crate::state::Store, entry: &SessionEntry) -> Result<Vec<StoredEvent>> {
-    const PAGE: usize = 1_000;
     let mut events: Vec<StoredEvent> = Vec::new();
-    loop {
-        let after = events.last().map_or(0, |stored| stored.seq);
-        let page = store.read_blocking(|read| read.events(&entry.agent_id, &entry.session_id, after, PAGE))?;
-        let full = page.len() == PAGE;
-        events.extend(page);
-        if !full {
-            return Ok(events);
-        }
-    }
+    store.read_blocking(|read| {
+        read.each_event(&entry.agent_id, &entry.session_id, |event| {
+            events.push(event);
+            true
+        })
+    })?;
+    Ok(events)
 }
 
 #[cfg(test)]
