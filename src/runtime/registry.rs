@@ -60,6 +60,11 @@ impl ActiveRun {
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the message is durable and the run was asked to stop, so that it ends soon and needs nobody for it.
+    pub(super) fn is_ending(&self) -> bool {
+        self.stop.token().is_cancelled() && *self.accepted.borrow() == Some(true)
+    }
+
     /// Resolves when the message is durable (`true`) or was refused.
     pub(super) async fn is_accepted(&self) -> bool {
         let mut accepted = self.accepted.subscribe();
@@ -160,8 +165,9 @@ impl Registry {
 
     /// Wakes those who wait for the end of this run, or for the end of all.
     pub(super) fn wake(&self, active: &ActiveRun, outcome: &Arc<RunOutcome>) {
-        active.ended.send_replace(Some(Arc::clone(outcome)));
+        // The number first, so that whoever hears of the end does not find the run counted.
         self.announce_count();
+        active.ended.send_replace(Some(Arc::clone(outcome)));
     }
 
     fn announce_count(&self) {

@@ -233,7 +233,13 @@ impl Runtime {
 
     /// Stops the session's runs and waits until they are over.
     pub(super) async fn abort_and_wait(&self, session: &SessionKey) -> Result<()> {
-        for run in self.abort(session, None) {
+        let mut stopping = self.abort(session, None);
+        // A message that was withdrawn from the lane earlier may not have reached its transcript yet.
+        stopping.extend(self.shared.registry.all().iter().filter(|active| active.is_ending()).filter_map(|active| {
+            let prepared = active.prepared();
+            (prepared.session_key == *session).then_some(prepared.run_id)
+        }));
+        for run in stopping {
             match self.wait(&run, None).await {
                 // Its message was refused.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
