@@ -7,6 +7,7 @@ pub mod fs;
 pub mod gateway;
 pub mod providers;
 pub mod runtime;
+pub mod sandbox;
 pub mod secrets;
 pub mod session;
 pub mod state;

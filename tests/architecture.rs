@@ -26,7 +26,16 @@ const OWNERS: [(&[&str], &[&str], &str); 6] = [
     (&["refinery"], &["state/"], "migrations run in state"),
     (
         &["std", "fs"],
-        &["fs/", "state/", "config/", "secrets/", "doctor/files.rs", "support/files.rs", "service/files.rs"],
+        &[
+            "fs/",
+            "state/",
+            "config/",
+            "secrets/",
+            "sandbox/",
+            "doctor/files.rs",
+            "support/files.rs",
+            "service/files.rs",
+        ],
         "host files are read and written through their owners",
     ),
     (&["tokio", "fs"], &["fs/"], "host files are read and written through their owners"),

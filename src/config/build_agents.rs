@@ -7,8 +7,9 @@ use super::build::Reader;
 use super::error::{Fault, Problem, SourceFile};
 use super::json5::Node;
 use super::path::join;
-use crate::core::AgentId;
+use super::view_tools::{SandboxSettings, ToolSettings};
 use crate::core::limits::MAX_STEPS;
+use crate::core::{AgentId, FilesystemMode};
 
 /// Seconds a run may take when nothing is said.
 const DEFAULT_TIMEOUT: u64 = 600;
@@ -102,6 +103,9 @@ fn agent(id: AgentId, node: Reader<'_>, defaults: Reader<'_>, home: Option<&Path
         identity: node.at("identity").value(),
         tools_allow: node.at("tools").at("allow").list(),
         tools_deny: node.at("tools").at("deny").list(),
+        tools: ToolSettings::default(),
+        sandbox: SandboxSettings::default(),
+        filesystem_mode: FilesystemMode::default(),
     }
 }
 

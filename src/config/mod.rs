@@ -53,6 +53,7 @@ mod table_type;
 mod tests;
 mod validate;
 pub mod view;
+mod view_tools;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -66,6 +67,7 @@ pub use edit::{edit, mark_last_good, patch, replace};
 pub use redact::{SENTINEL, is_secret_key, redact, redact_raw};
 pub use schema::{schema, ui_hints};
 pub use view::*;
+pub use view_tools::*;
 
 use crate::core::{Error, ErrorKind, Result};
 use crate::secrets::Environment;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::core::AgentId;
+use super::view_tools::{SandboxSettings, ToolSettings};
+use crate::core::{AgentId, FilesystemMode};
 use crate::secrets::SecretInput;
 
 /// The whole view; every field has its default filled in.
@@ -99,6 +100,12 @@ pub struct AgentConfig {
     pub tools_allow: Vec<String>,
     /// `tools.deny`.
     pub tools_deny: Vec<String>,
+    /// `tools`, the rest.
+    pub tools: ToolSettings,
+    /// `sandbox`.
+    pub sandbox: SandboxSettings,
+    /// `filesystemMode`: default `vfs-scratch`; `OPENCLAW_AGENT_WORKER_FILESYSTEM_MODE` overrides.
+    pub filesystem_mode: FilesystemMode,
 }
 
 /// `models.providers.<id>`.

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod error;
+mod filesystem_mode;
 pub mod ids;
 pub mod limits;
 pub mod redact;
@@ -9,4 +10,5 @@ pub mod suggest;
 
 pub use clock::now_ms;
 pub use error::{Error, ErrorKind, ProviderErrorClass, Result};
+pub use filesystem_mode::FilesystemMode;
 pub use ids::{AgentId, EventId, RunId, SessionId, SessionKey, ToolCallId};

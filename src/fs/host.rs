@@ -294,3 +294,42 @@ impl HostCapabilityFs {
 fn entry(name: String, meta: &Meta, lossy_name: bool) -> Entry {
     Entry { name, kind: meta.kind, size: meta.size, modified_ms: meta.modified_ms, lossy_name }
 }
+
+impl super::AgentFiles for HostCapabilityFs {
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn resolve(&self, text: &str) -> Result<RelPath, FsError> {
+        HostCapabilityFs::resolve(self, text)
+    }
+
+    fn open_for_read(&self, path: &RelPath) -> Result<super::OpenedReader, FsError> {
+        let OpenedFile { file, size, modified_ms } = HostCapabilityFs::open_for_read(self, path)?;
+        Ok(super::OpenedReader { reader: Box::new(file), size, modified_ms })
+    }
+
+    fn read(&self, path: &RelPath, max: u64) -> Result<Vec<u8>, FsError> {
+        HostCapabilityFs::read(self, path, max)
+    }
+
+    fn write_with(&self, path: &RelPath, data: &[u8], options: &WriteOptions) -> Result<super::Written, FsError> {
+        HostCapabilityFs::write_with(self, path, data, options)
+    }
+
+    fn list_bounded(&self, path: &RelPath, max: usize) -> Result<Listing, FsError> {
+        HostCapabilityFs::list_bounded(self, path, max)
+    }
+
+    fn stat(&self, path: &RelPath) -> Result<Entry, FsError> {
+        HostCapabilityFs::stat(self, path)
+    }
+
+    fn mkdirs(&self, path: &RelPath) -> Result<(), FsError> {
+        HostCapabilityFs::mkdirs(self, path)
+    }
+
+    fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
+        HostCapabilityFs::remove_file(self, path)
+    }
+}

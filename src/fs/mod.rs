@@ -35,6 +35,7 @@ compile_error!("openclaw::fs has no implementation for this platform: it needs o
 
 mod atomic;
 mod error;
+pub mod files;
 pub mod host;
 pub mod logfile;
 pub mod logtail;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use atomic::{WriteOptions, Written};
 pub use error::FsError;
+pub use files::{AgentFiles, OpenedReader};
 pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, Listing, OpenedFile};
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};

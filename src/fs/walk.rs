@@ -1,6 +1,6 @@
 //! A tree in a fixed order, bounded in depth and number.
 
-use super::{Entry, EntryKind, FsError, HostCapabilityFs, RelPath};
+use super::{AgentFiles, Entry, EntryKind, FsError, RelPath};
 
 /// Failures kept in a [`WalkReport`]; further ones are only counted.
 const KEPT_FAILURES: usize = 10;
@@ -46,9 +46,8 @@ pub struct WalkReport {
 
 /// Depth first, each directory before its content, names in byte order. Links are reported as entries and not followed; directories on
 /// other mounts are not entered. Memory is bounded by the sizes of the directories on the current path.
-#[derive(Debug)]
 pub struct Walk<'a> {
-    fs: &'a HostCapabilityFs,
+    fs: &'a dyn AgentFiles,
     options: WalkOptions,
     stack: Vec<(RelPath, std::vec::IntoIter<Entry>)>,
     /// The directory returned last; it is read only when the caller asks for more.
@@ -58,7 +57,8 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn start(fs: &'a HostCapabilityFs, path: &RelPath, options: WalkOptions) -> Result<Self, FsError> {
+    /// Reads the directory at `path`; a failure there is the walk's.
+    pub fn start(fs: &'a dyn AgentFiles, path: &RelPath, options: WalkOptions) -> Result<Self, FsError> {
         let mut walk = Self { fs, options, stack: Vec::new(), pending: None, seen: 0, report: WalkReport::default() };
         walk.enter(path.clone())?;
         Ok(walk)

@@ -534,7 +534,7 @@ impl Turn<'_> {
                 success: !done.output.is_error,
                 duration_ms: Some(done.duration_ms),
                 details: done.output.details.clone(),
-                sandbox: None,
+                sandbox: done.output.sandbox.as_ref().and_then(|report| serde_json::to_value(report).ok()),
                 extra: Map::new(),
             }),
         );

@@ -19,13 +19,13 @@ use super::registry::ActiveRun;
 use super::service::Runtime;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::AgentConfig;
-use crate::core::{Error, ErrorKind, Result, RunId, now_ms};
+use crate::core::{Error, ErrorKind, Result, RunId, ToolCallId, now_ms};
 use crate::fs::{HostCapabilityFs, HostFsOptions};
 use crate::providers::ThinkingLevel;
 use crate::providers::registry::ResolvedModel;
 use crate::session::projection::SessionState;
 use crate::state::{RunState, SessionEntry};
-use crate::tools::{AgentFilesystem, ToolContext, ToolSet};
+use crate::tools::{AgentFilesystem, CallIdentity, ToolContext, ToolSet};
 
 /// The session of a run whose message is in the transcript, and its index row.
 pub(super) type Begun = (Arc<LiveSession>, Arc<SessionEntry>);
@@ -153,10 +153,15 @@ impl Runtime {
             active: Arc::clone(active),
             live: Arc::clone(&live),
             tool_context: ToolContext {
-                files,
                 cancel: active.stop.token().clone(),
-                run_id: prepared.run_id.clone(),
+                call: CallIdentity {
+                    agent_id: prepared.agent_id.clone(),
+                    session_key: prepared.session_key.clone(),
+                    run_id: prepared.run_id.clone(),
+                    tool_call_id: ToolCallId::default(),
+                },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
+                ..ToolContext::for_files(files)
             },
             models,
             tools: tools.clone(),
@@ -254,7 +259,7 @@ impl Runtime {
                 extra: extra.as_deref(),
             };
             let system = prompt::build(&input, Some(&files));
-            Ok((AgentFilesystem { workspace: Some(Arc::new(files)) }, system))
+            Ok((AgentFilesystem::of(Arc::new(files)), system))
         })
         .await
         .map_err(|error| Error::internal("the workspace could not be prepared").source(error))?

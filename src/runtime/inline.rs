@@ -67,8 +67,10 @@ impl RunHost for InlineHost {
         self.models.get(attempt).map(|model| model.info.clone())
     }
 
-    fn tool<'a>(&'a self, _id: &'a ToolCallId, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolOutput> {
-        self.tools.call(&self.tool_context, name, arguments).boxed()
+    fn tool<'a>(&'a self, id: &'a ToolCallId, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolOutput> {
+        let mut context = self.tool_context.clone();
+        context.call.tool_call_id = id.clone();
+        async move { self.tools.call(&context, name, arguments).await }.boxed()
     }
 
     fn tool_is_parallel(&self, name: &str) -> bool {

@@ -168,9 +168,9 @@ struct Found {
 
 impl Search<'_> {
     fn file(&mut self, path: &RelPath) -> Result<(), Problem> {
-        let opened = self.job.files.open_for_read(path).map_err(Problem::File)?;
+        let mut opened = self.job.files.open_for_read(path).map_err(Problem::File)?;
         let io = |error| Problem::File(FsError::Io { path: path.to_string(), source: error });
-        let first = head(&opened.file, HEAD).map_err(io)?;
+        let first = head(&mut opened.reader, HEAD).map_err(io)?;
         if is_binary(&first) {
             self.found.binary += 1;
             return Ok(());
@@ -178,7 +178,7 @@ impl Search<'_> {
         self.found.searched += 1;
         let allowed = MAX_FILE.min(self.budget);
         self.budget = self.budget.saturating_sub(opened.size.min(allowed));
-        let mut lines = Lines::new(Cursor::new(first).chain(opened.file), MAX_LINE, allowed, self.job.cancel.clone());
+        let mut lines = Lines::new(Cursor::new(first).chain(opened.reader), MAX_LINE, allowed, self.job.cancel.clone());
         let mut before: VecDeque<(usize, Vec<u8>)> = VecDeque::new();
         let (mut number, mut after, mut any) = (0, 0, false);
         // Line number up to which this file's lines are in the text.

@@ -10,7 +10,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::support::{Failure, Job};
-use crate::fs::{EntryKind, FsError, HostCapabilityFs, RelPath, WalkEntry, WalkOptions, WalkReport};
+use crate::fs::{AgentFiles, EntryKind, FsError, RelPath, Walk, WalkEntry, WalkOptions, WalkReport};
 
 /// Larger `.gitignore` files are left unread.
 const MAX_RULES: u64 = 256 * 1024;
@@ -21,8 +21,8 @@ pub(super) fn visit(
     start: &RelPath,
     mut each: impl FnMut(&WalkEntry) -> Result<bool, Failure>,
 ) -> Result<WalkReport, Failure> {
-    let mut rules = Rules::above(&job.files, start)?;
-    let mut walk = job.files.walk(start, WalkOptions::default())?;
+    let mut rules = Rules::above(job.files.as_ref(), start)?;
+    let mut walk = Walk::start(job.files.as_ref(), start, WalkOptions::default())?;
     while let Some(found) = walk.next() {
         job.check()?;
         let directory = found.entry.kind == EntryKind::Directory;
@@ -31,7 +31,7 @@ pub(super) fn visit(
             continue;
         }
         if directory {
-            rules.enter(&job.files, &found.path);
+            rules.enter(job.files.as_ref(), &found.path);
         }
         if !each(&found)? {
             break;
@@ -64,7 +64,7 @@ struct Rules {
 }
 
 impl Rules {
-    fn above(files: &HostCapabilityFs, start: &RelPath) -> Result<Self, FsError> {
+    fn above(files: &dyn AgentFiles, start: &RelPath) -> Result<Self, FsError> {
         let mut rules = Self { levels: Vec::new() };
         let mut directory = RelPath::root();
         rules.enter(files, &directory);
@@ -76,7 +76,7 @@ impl Rules {
     }
 
     /// Reads the rules in `directory`. A `.gitignore` that cannot be read (a link, no permission, too large) hides nothing.
-    fn enter(&mut self, files: &HostCapabilityFs, directory: &RelPath) {
+    fn enter(&mut self, files: &dyn AgentFiles, directory: &RelPath) {
         let Ok(path) = directory.join(".gitignore") else { return };
         let Ok(data) = files.read(&path, MAX_RULES) else { return };
         let mut builder = GitignoreBuilder::new("");

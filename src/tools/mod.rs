@@ -5,6 +5,7 @@
 //!
 //! | file | job |
 //! |---|---|
+//! | `context` | what a tool is given: files, approvals, progress, who calls |
 //! | `set`, `filter` | [`ToolSet`]; `tools.allow` / `tools.deny` |
 //! | `arguments` | validation, with leniency for habits models bring from other harnesses |
 //! | `support` | blocking work, failures, output bounds shared by the tools |
@@ -25,12 +26,7 @@
 //! # async fn main() -> Result<(), openclaw::fs::FsError> {
 //! # let directory = tempfile::tempdir().expect("a temporary directory");
 //! let workspace = HostCapabilityFs::open(directory.path())?;
-//! let context = ToolContext {
-//!     files: AgentFilesystem { workspace: Some(Arc::new(workspace)) },
-//!     cancel: tokio_util::sync::CancellationToken::new(),
-//!     run_id: "run".into(),
-//!     images: false,
-//! };
+//! let context = ToolContext::for_files(AgentFilesystem::of(Arc::new(workspace)));
 //! let tools = ToolSet::builtin(&[], &["edit".to_owned()]);
 //! tools.call(&context, "write", json!({"path": "notes.txt", "content": "remember the milk"})).await;
 //! let read = tools.call(&context, "read", json!({"path": "notes.txt"})).await;
@@ -41,18 +37,15 @@
 //! # }
 //! ```
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
-use crate::core::RunId;
-use crate::fs::HostCapabilityFs;
 use crate::providers::ToolSpec;
+use crate::sandbox::SandboxReport;
 use crate::session::message::ContentBlock;
 
 mod arguments;
+pub mod context;
 mod diff;
 mod edit;
 mod filter;
@@ -71,27 +64,11 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use context::{
+    AgentFilesystem, ApprovalDecision, ApprovalRequest, Approver, CallIdentity, NobodyToAsk, ProgressSink, ToolContext,
+    ToolProgress,
+};
 pub use set::ToolSet;
-
-/// Where a run's file effects may land.
-#[derive(Clone)]
-pub struct AgentFilesystem {
-    /// The agent's workspace on the host; `None` when the run has no host access.
-    pub workspace: Option<Arc<HostCapabilityFs>>,
-}
-
-/// What a tool gets besides its arguments.
-#[derive(Clone)]
-pub struct ToolContext {
-    /// File capabilities.
-    pub files: AgentFilesystem,
-    /// Ends when the run is aborted.
-    pub cancel: CancellationToken,
-    /// The run.
-    pub run_id: RunId,
-    /// The model can see images.
-    pub images: bool,
-}
 
 /// What a tool gives back.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,17 +79,19 @@ pub struct ToolOutput {
     pub is_error: bool,
     /// For clients: paths, counts, truncation.
     pub details: Option<Value>,
+    /// What held while the tool's command ran.
+    pub sandbox: Option<SandboxReport>,
 }
 
 impl ToolOutput {
     /// A success with text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![ContentBlock::text(text)], is_error: false, details: None }
+        Self { content: vec![ContentBlock::text(text)], is_error: false, details: None, sandbox: None }
     }
 
     /// A failure with text.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { content: vec![ContentBlock::text(text)], is_error: true, details: None }
+        Self { content: vec![ContentBlock::text(text)], is_error: true, details: None, sandbox: None }
     }
 
     /// The same with details for clients.

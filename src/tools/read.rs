@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::lines::{HEAD, Lines, head, is_binary};
 use super::support::{Failure, Job, SOFT_LIMIT, clamp, count, human_size, lookup, run, spec};
 use super::{Tool, ToolContext, ToolOutput, image};
-use crate::fs::{FsError, OpenedFile, RelPath};
+use crate::fs::{FsError, OpenedReader, RelPath};
 use crate::providers::ToolSpec;
 use crate::session::message::ContentBlock;
 
@@ -62,8 +62,8 @@ impl Tool for Read {
 
 fn read(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
     let path = job.files.resolve(&arguments.path)?;
-    let opened = job.files.open_for_read(&path).map_err(|error| lookup(job, &path, error))?;
-    let first = head(&opened.file, HEAD).map_err(|error| broken(&path, &error))?;
+    let mut opened = job.files.open_for_read(&path).map_err(|error| lookup(job, &path, error))?;
+    let first = head(&mut opened.reader, HEAD).map_err(|error| broken(&path, &error))?;
     if let Some(mime_type) = image::mime_type(&first) {
         return read_image(job, &path, mime_type, opened.size);
     }
@@ -102,13 +102,13 @@ fn read_image(job: &Job, path: &RelPath, mime_type: &str, size: u64) -> Result<T
 fn read_text(
     job: &Job,
     path: &RelPath,
-    opened: OpenedFile,
+    opened: OpenedReader,
     first: Vec<u8>,
     offset: usize,
     limit: usize,
 ) -> Result<ToolOutput, Failure> {
     let size = opened.size;
-    let mut lines = Lines::new(Cursor::new(first).chain(opened.file), MAX_LINE, SCAN, job.cancel.clone());
+    let mut lines = Lines::new(Cursor::new(first).chain(opened.reader), MAX_LINE, SCAN, job.cancel.clone());
     let mut text = String::new();
     let (mut number, mut shown, mut cut, mut lossy, mut full) = (0_usize, 0_usize, 0_usize, false, false);
     while let Some(line) = lines.next_line().map_err(|error| broken(path, &error))? {

@@ -85,7 +85,7 @@ impl ToolSet {
                     .downcast_ref::<&str>()
                     .copied()
                     .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-                tracing::error!(tool = name, run = %context.run_id, reason, "a tool panicked");
+                tracing::error!(tool = name, run = %context.call.run_id, reason, "a tool panicked");
                 ToolOutput::error(format!("The tool {name} broke because of a fault in openclaw. Try another way."))
             }
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::replace::likeness;
 use super::{ToolContext, ToolOutput};
 use crate::core::limits::MAX_TOOL_RESULT_BYTES;
-use crate::fs::{FsError, HostCapabilityFs, RelPath};
+use crate::fs::{AgentFiles, FsError, RelPath};
 use crate::providers::ToolSpec;
 use crate::session::message::{ContentBlock, KnownBlock};
 
@@ -87,7 +87,7 @@ pub(super) fn with_notes(mut text: String, notes: &[String]) -> String {
 
 /// Everything blocking work needs.
 pub(super) struct Job {
-    pub(super) files: Arc<HostCapabilityFs>,
+    pub(super) files: Arc<dyn AgentFiles>,
     pub(super) cancel: CancellationToken,
     pub(super) images: bool,
 }
@@ -106,7 +106,7 @@ where
     F: FnOnce(&Job, A) -> Result<ToolOutput, Failure> + Send + 'static,
 {
     let Some(files) = context.files.workspace.clone() else {
-        return ToolOutput::error("This run has no workspace on the host, so files cannot be used.");
+        return ToolOutput::error("This run has no files.");
     };
     let arguments: A = match serde_json::from_value(arguments) {
         Ok(arguments) => arguments,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::support::spec;
 use super::*;
 use crate::core::limits::MAX_TOOL_RESULT_BYTES;
+use crate::fs::HostCapabilityFs;
 use crate::session::message::plain_text;
 
 struct Bench {
@@ -27,13 +27,8 @@ impl Bench {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        let workspace = Some(Arc::new(HostCapabilityFs::open(dir.path()).unwrap()));
-        let context = ToolContext {
-            files: AgentFilesystem { workspace },
-            cancel: CancellationToken::new(),
-            run_id: "test".into(),
-            images: true,
-        };
+        let workspace = Arc::new(HostCapabilityFs::open(dir.path()).unwrap());
+        let context = ToolContext { images: true, ..ToolContext::for_files(AgentFilesystem::of(workspace)) };
         Self { dir, tools: ToolSet::builtin(&[], &[]), context }
     }
 
