@@ -141,7 +141,7 @@ impl HostCapabilityFs {
 
     /// Opens a regular file for reading in pieces.
     pub fn open_for_read(&self, path: &RelPath) -> Result<OpenedFile, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let fd = self.open_fd(path, CONTENTS)?;
         let meta = unix::meta_of(&fd).map_err(|errno| fs_error(path, errno))?;
         meta.require_file(path)?;
@@ -186,7 +186,7 @@ impl HostCapabilityFs {
 
     /// At most `max` entries of a directory, sorted by name. When there are more, which ones are returned is up to the file system.
     pub fn list_bounded(&self, path: &RelPath, max: usize) -> Result<Listing, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let failed = |errno| fs_error(path, errno);
         let mut directory = Dir::from_fd(self.open_fd(path, DIRECTORY)?).map_err(failed)?;
         let mut names = Vec::new();
@@ -225,7 +225,7 @@ impl HostCapabilityFs {
 
     /// What is at `path`; a symbolic link at its end is described, not followed.
     pub fn stat(&self, path: &RelPath) -> Result<Entry, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let meta = match path.parent() {
             Some(parent) => {
                 let directory = self.open_fd_for(path, &parent, TRAVERSE)?;
@@ -238,13 +238,13 @@ impl HostCapabilityFs {
 
     /// Makes a directory and its missing parents (mode 0777 less the umask). An existing directory is fine.
     pub fn mkdirs(&self, path: &RelPath) -> Result<(), FsError> {
-        self.protected.check_write(path)?;
+        self.check_write(path)?;
         self.make_directories(path)
     }
 
     /// Removes one name: a file, a link (not its target), a pipe or socket; never a directory.
     pub fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
-        self.protected.check_write(path)?;
+        self.check_write(path)?;
         let Some(parent) = path.parent() else {
             return Err(FsError::NotAFile { path: path.to_string(), what: "the workspace itself" });
         };
@@ -263,14 +263,32 @@ impl HostCapabilityFs {
         Walk::start(self, path, options)
     }
 
+    /// Refuses what may not even be read.
+    pub(super) fn check_read(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_read(path)
+    }
+
+    /// Refuses what may not be created, replaced or removed.
+    pub(super) fn check_write(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_write(path)
+    }
+
     pub(super) fn make_directories(&self, path: &RelPath) -> Result<(), FsError> {
+        self.make_directories_into(path, &mut Vec::new())
+    }
+
+    /// Makes missing directories; those that were made are added to `report`, each after the one it lies in.
+    pub(super) fn make_directories_into(&self, path: &RelPath, report: &mut Vec<RelPath>) -> Result<(), FsError> {
         let mut parent = RelPath::root();
         let mut directory = self.open_fd(&parent, TRAVERSE)?;
         for name in path.components() {
             let made = parent.join(name)?;
             let failed = |errno| fs_error(&made, errno);
             match mkdirat(&directory, name, Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO) {
-                Ok(()) => fsync(self.open_fd(&parent, DIRECTORY)?).map_err(failed)?,
+                Ok(()) => {
+                    report.push(made.clone());
+                    fsync(self.open_fd(&parent, DIRECTORY)?).map_err(failed)?;
+                }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(failed(errno)),
             }
@@ -331,5 +349,9 @@ impl super::AgentFiles for HostCapabilityFs {
 
     fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
         HostCapabilityFs::remove_file(self, path)
+    }
+
+    fn apply(&self, changes: &[super::FileChange]) -> Result<(), FsError> {
+        HostCapabilityFs::apply(self, changes)
     }
 }

@@ -10,7 +10,9 @@
 //! | `resolve` | from what a model wrote to a [`RelPath`] |
 //! | `protect` | paths that stay out of reach although they lie below the root |
 //! | `host` | [`HostCapabilityFs`]: read, list, stat, make directories, remove |
-//! | `atomic` | replace or create a file in one step |
+//! | `files` | [`AgentFiles`], what tools see of any file system; change sets |
+//! | `atomic`, `sibling` | replace or create a file in one step |
+//! | `apply` | several changes, all or none |
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `logfile`, `logtail` | the rotating log and its reader |
@@ -33,6 +35,7 @@
 #[cfg(not(unix))]
 compile_error!("openclaw::fs has no implementation for this platform: it needs openat(2) and its relatives");
 
+mod apply;
 mod atomic;
 mod error;
 pub mod files;
@@ -43,6 +46,7 @@ mod memory;
 mod protect;
 mod rel_path;
 mod resolve;
+mod sibling;
 mod unix;
 pub mod walk;
 
@@ -51,7 +55,7 @@ mod tests;
 
 pub use atomic::{WriteOptions, Written};
 pub use error::FsError;
-pub use files::{AgentFiles, OpenedReader};
+pub use files::{AgentFiles, Expected, FileChange, OpenedReader, check_change_set};
 pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, Listing, OpenedFile};
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};

@@ -10,6 +10,8 @@ use nix::sys::stat::{Mode, SFlag};
 
 use super::*;
 
+mod apply;
+
 struct Place {
     _dir: tempfile::TempDir,
     root: PathBuf,

@@ -30,6 +30,7 @@ pub(super) struct Meta {
     pub(super) kind: EntryKind,
     pub(super) size: u64,
     pub(super) modified_ms: i64,
+    modified_ns: (i64, i64),
     pub(super) device: dev_t,
     pub(super) inode: ino_t,
     pub(super) links: bool,
@@ -58,6 +59,7 @@ impl Meta {
             kind,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified_ms: stat.st_mtime.saturating_mul(1000).saturating_add(stat.st_mtime_nsec / 1_000_000),
+            modified_ns: (stat.st_mtime, stat.st_mtime_nsec),
             device: stat.st_dev,
             inode: stat.st_ino,
             links: stat.st_nlink > 1,
@@ -65,6 +67,12 @@ impl Meta {
             owner: (stat.st_uid, stat.st_gid),
             what,
         }
+    }
+
+    /// Whether it is the same file with the same content as far as times and sizes tell. (`ctime` changes by a rename, so it cannot be asked.)
+    pub(super) fn is_same_content(&self, other: &Self) -> bool {
+        (self.device, self.inode, self.size, self.modified_ns)
+            == (other.device, other.inode, other.size, other.modified_ns)
     }
 
     /// Fails unless it is a regular file.
