@@ -86,14 +86,20 @@ pub struct HostFsOptions {
     pub create: bool,
     /// Absolute paths that must not be read, listed or written even if they lie below the root: the state directory, the configuration.
     pub protected: Vec<PathBuf>,
+    /// Further names (at any depth) or relative paths that are not written, with everything below; `*` stands for any text in a name.
+    pub protect: Vec<String>,
+    /// Refuse to read files that have several names: one of them may be outside of the root. Off by default, because package managers link
+    /// files on purpose; writes never go through to the other name, and protected files are not read under other names in any case.
+    pub refuse_hard_links: bool,
     /// Use the component walk even where `openat2` works: for hosts on which it is known to misbehave.
     pub component_walk: bool,
 }
 
 /// A pinned root directory. All paths are [`RelPath`]s; links are not followed, other mounts are not entered.
 ///
-/// Reads refuse [`HostFsOptions::protected`] paths; writes also refuse what git would execute (`.git/hooks/**`, `.git/config` and their
-/// like at any depth). Every call blocks: use it from a blocking thread.
+/// Reads refuse [`HostFsOptions::protected`] paths and credentials; writes also refuse what git, editors and shells would execute
+/// (`.git/hooks/**`, `.bashrc` and their like at any depth; the table is in `protect/table.rs`). Every call blocks: use it from a blocking
+/// thread.
 #[derive(Debug)]
 pub struct HostCapabilityFs {
     root: PathBuf,
@@ -101,6 +107,7 @@ pub struct HostCapabilityFs {
     pub(super) fd: OwnedFd,
     containment: Containment,
     pub(super) protected: Protected,
+    refuse_hard_links: bool,
 }
 
 impl HostCapabilityFs {
@@ -118,10 +125,15 @@ impl HostCapabilityFs {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(failed)?;
         }
         let real_root = std::fs::canonicalize(&root).map_err(failed)?;
-        let protected = Protected::below(&real_root, &options.protected)?;
+        let protected = Protected::below(&real_root, &options.protected, &options.protect)?;
         let fd = nix::fcntl::open(&real_root, TRAVERSE, Mode::empty()).map_err(|errno| failed(errno.into()))?;
         let containment = if options.component_walk { Containment::BestEffort } else { unix::probe(fd.as_fd()) };
-        Ok(Self { root, real_root, fd, containment, protected })
+        let refuse_hard_links = options.refuse_hard_links;
+        let mut files = Self { root, real_root, fd, containment, protected, refuse_hard_links };
+        for directory in files.hook_directories() {
+            files.protected.add_hooks(&directory);
+        }
+        Ok(files)
     }
 
     /// The root as it was given, made absolute.
@@ -145,6 +157,9 @@ impl HostCapabilityFs {
         let fd = self.open_fd(path, CONTENTS)?;
         let meta = unix::meta_of(&fd).map_err(|errno| fs_error(path, errno))?;
         meta.require_file(path)?;
+        if meta.links && self.refuse_hard_links {
+            return Err(FsError::Protected { path: path.to_string(), why: "the file has other names (hard links)" });
+        }
         if meta.links && self.protected.is_alias(meta.device, meta.inode) {
             return Err(FsError::Protected { path: path.to_string(), why: "it is another name of a protected file" });
         }
@@ -270,7 +285,8 @@ impl HostCapabilityFs {
 
     /// Refuses what may not be created, replaced or removed.
     pub(super) fn check_write(&self, path: &RelPath) -> Result<(), FsError> {
-        self.protected.check_write(path)
+        self.protected.check_write(path)?;
+        self.check_repository(path)
     }
 
     pub(super) fn make_directories(&self, path: &RelPath) -> Result<(), FsError> {

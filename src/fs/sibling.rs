@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
@@ -56,7 +56,7 @@ impl<'a> Sibling<'a> {
 
     /// Becomes `target`; `EEXIST` if there is one.
     pub(super) fn place(&self, target: &str) -> nix::Result<()> {
-        rename_new(self.directory, &self.name, target)?;
+        rename_new((self.directory, &self.name), (self.directory, target))?;
         self.present.set(false);
         Ok(())
     }
@@ -68,7 +68,7 @@ impl<'a> Sibling<'a> {
 
     /// Moves `target` to this name.
     pub(super) fn take(&self, target: &str) -> nix::Result<()> {
-        rename_new(self.directory, target, &self.name)?;
+        rename_new((self.directory, target), (self.directory, &self.name))?;
         self.present.set(true);
         Ok(())
     }
@@ -104,18 +104,21 @@ fn take_over(file: &File, like: &Meta) -> nix::Result<()> {
     fchmod(file, like.mode)
 }
 
-/// Renames within a directory, never over an existing name.
-pub(super) fn rename_new(directory: impl AsFd + Copy, from: &str, to: &str) -> nix::Result<()> {
-    match rename_exclusive(directory, from, to) {
+/// A name in an open directory.
+type Place<'a> = (&'a OwnedFd, &'a str);
+
+/// Renames, never over an existing name.
+pub(super) fn rename_new(from: Place<'_>, to: Place<'_>) -> nix::Result<()> {
+    match rename_exclusive(from, to) {
         // File systems without an exclusive rename.
-        Err(Errno::EINVAL | Errno::ENOSYS) => match link_new(directory, from, to) {
-            // And without hard links: look once more, then rename plainly.
-            Err(Errno::EPERM | Errno::EOPNOTSUPP) => match unix::meta_at(directory, OsStr::new(to)) {
-                Err(Errno::ENOENT) => renameat(directory, from, directory, to),
+        Err(Errno::EINVAL | Errno::ENOSYS) => match link_new(from, to) {
+            // And without hard links, or a directory: look once more, then rename plainly.
+            Err(Errno::EPERM | Errno::EOPNOTSUPP) => match unix::meta_at(to.0, OsStr::new(to.1)) {
+                Err(Errno::ENOENT) => renameat(from.0, from.1, to.0, to.1),
                 Ok(_) => Err(Errno::EEXIST),
                 Err(errno) => Err(errno),
             },
-            Ok(()) => unlinkat(directory, from, UnlinkatFlags::NoRemoveDir),
+            Ok(()) => unlinkat(from.0, from.1, UnlinkatFlags::NoRemoveDir),
             result => result,
         },
         result => result,
@@ -123,18 +126,18 @@ pub(super) fn rename_new(directory: impl AsFd + Copy, from: &str, to: &str) -> n
 }
 
 /// A second name appears in one step and never over an existing one.
-fn link_new(directory: impl AsFd + Copy, from: &str, to: &str) -> nix::Result<()> {
-    linkat(directory, from, directory, to, AtFlags::empty())
+fn link_new(from: Place<'_>, to: Place<'_>) -> nix::Result<()> {
+    linkat(from.0, from.1, to.0, to.1, AtFlags::empty())
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn rename_exclusive(directory: impl AsFd + Copy, from: &str, to: &str) -> nix::Result<()> {
+fn rename_exclusive(from: Place<'_>, to: Place<'_>) -> nix::Result<()> {
     use nix::fcntl::{RenameFlags, renameat2};
-    renameat2(directory, from, directory, to, RenameFlags::RENAME_NOREPLACE)
+    renameat2(from.0, from.1, to.0, to.1, RenameFlags::RENAME_NOREPLACE)
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn rename_exclusive(_directory: impl AsFd + Copy, _from: &str, _to: &str) -> nix::Result<()> {
+fn rename_exclusive(_from: Place<'_>, _to: Place<'_>) -> nix::Result<()> {
     Err(Errno::ENOSYS)
 }
 
@@ -155,7 +158,7 @@ fn exchange(directory: &OwnedFd, name: &str, target: &str) -> nix::Result<()> {
 /// Where the file system cannot exchange: the old file is kept under a third name while the other takes its place.
 fn exchange_by_steps(directory: &OwnedFd, name: &str, target: &str) -> nix::Result<()> {
     let third = format!("{name}~");
-    let linked = match link_new(directory, target, &third) {
+    let linked = match link_new((directory, target), (directory, &third)) {
         Ok(()) => true,
         // Without hard links there is a moment in which the target is missing; its content is not lost.
         Err(Errno::EPERM | Errno::EOPNOTSUPP) => {
@@ -191,7 +194,7 @@ mod tests {
         let (dir, directory) = place();
         for (target, expected) in [("old", Err(Errno::EEXIST)), ("other", Ok(()))] {
             let sibling = Sibling::with_content(&directory, b"data", None).unwrap();
-            assert_eq!(link_new(&directory, &sibling.name, target), expected);
+            assert_eq!(link_new((&directory, &sibling.name), (&directory, target)), expected);
         }
         assert_eq!(std::fs::read(dir.path().join("old")).unwrap(), b"old");
         assert_eq!(std::fs::read(dir.path().join("other")).unwrap(), b"data");

@@ -11,6 +11,8 @@ use nix::sys::stat::{Mode, SFlag};
 use super::*;
 
 mod apply;
+mod protect;
+mod tree;
 
 struct Place {
     _dir: tempfile::TempDir,

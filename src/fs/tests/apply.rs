@@ -131,9 +131,17 @@ fn sets_that_lose_a_race_half_way_are_rolled_back() {
                 fs::write(&contested, "theirs").unwrap();
                 // dropped: the set may just have replaced or removed it
                 let _ = fs::remove_file(&contested);
+                // Long enough for a whole set now and then.
+                for _ in 0..200 {
+                    std::thread::yield_now();
+                }
             }
         });
-        for round in 0..400_u32 {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        for round in 0_u32.. {
+            if (done > 20 && lost > 20) || std::time::Instant::now() > until {
+                break;
+            }
             let text = round.to_string();
             let last = FileChange::Write {
                 path: path("sub/contested"),
