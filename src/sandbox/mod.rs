@@ -6,6 +6,8 @@
 mod error;
 mod guarantees;
 mod level;
+#[cfg(target_os = "linux")]
+pub mod linux;
 mod report;
 mod spec;
 
