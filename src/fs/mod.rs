@@ -17,6 +17,7 @@
 //! | `tree` | rename, remove and change the permissions of files and whole directories |
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `mounted` | [`MountedFiles`]: other file systems beside a workspace, under names like `scratch:` |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -44,6 +45,7 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod mounted;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -62,6 +64,7 @@ pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, L
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use mounted::MountedFiles;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};
