@@ -13,6 +13,7 @@
 //! | `atomic` | replace or create a file in one step |
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `walk` | a tree in a fixed order, bounded |
+//! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
 //! | `memory` | what the kernel says this process holds |
 //!
@@ -44,6 +45,7 @@ mod protect;
 mod rel_path;
 mod resolve;
 mod unix;
+pub mod virtual_fs;
 pub mod walk;
 
 #[cfg(test)]
@@ -57,4 +59,7 @@ pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use rel_path::RelPath;
+pub use virtual_fs::{
+    ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
+};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -161,6 +161,20 @@ impl<'t, 'c> VfsEdit<'t, 'c> {
         Ok(())
     }
 
+    /// Changes the permission bits of a current version, by another version with the same content.
+    pub fn change_mode(&self, row: &VfsRow, mode: u32) -> Result<()> {
+        if self.revision.get() == Some(row.revision) {
+            self.tx
+                .prepare("UPDATE vfs_entries SET mode = ?2 WHERE entry = ?1", STORE)?
+                .execute(params![row.id, mode])
+                .doing(STORE)?;
+            return Ok(());
+        }
+        self.end(row)?;
+        let ended = VfsRow { past: true, ..row.clone() };
+        self.insert_like(&ended, &row.path, mode)
+    }
+
     fn take_revision(&self) -> Result<i64> {
         if let Some(revision) = self.revision.get() {
             return Ok(revision);
