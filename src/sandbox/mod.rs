@@ -10,6 +10,7 @@ mod guarantees;
 mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod projection;
 mod report;
 mod spec;
 
