@@ -9,7 +9,8 @@
 //!   of other programs (`foreign`) and of later versions, and migrates (`migrate`, `migrations/`).
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
-//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`.
+//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
+//! `sandbox_registry`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -44,6 +45,7 @@ mod paths;
 mod position;
 mod readers;
 mod runs;
+mod sandbox_registry;
 mod search;
 mod search_text;
 mod session_entry;
@@ -69,6 +71,7 @@ pub use error::{Problem, StateError};
 pub use health::StoreHealth;
 pub use paths::StatePaths;
 pub use runs::{RunInsert, RunRow, RunState};
+pub use sandbox_registry::SandboxEntry;
 pub use session_entry::{SessionEntry, SessionPage, SessionQuery};
 pub use snapshots::Snapshot;
 pub use store::{Access, OpenOptions, Store};
