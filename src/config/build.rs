@@ -78,7 +78,7 @@ pub(super) fn view(root: &Node, home: Option<&Path>, files: &[SourceFile]) -> Re
     let models = root.at("models");
     Ok(Config {
         gateway: gateway(root.at("gateway")),
-        agents: agents(root.at("agents"), home, files)?,
+        agents: agents(root.at("agents"), tools, home, files)?,
         max_concurrent: defaults
             .at("maxConcurrent")
             .whole()

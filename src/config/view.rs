@@ -96,11 +96,11 @@ pub struct AgentConfig {
     pub max_steps: u32,
     /// `identity` (`name`, `emoji`, …), as written.
     pub identity: Value,
-    /// `tools.allow`.
+    /// `tools.allow`; the global one if the agent has none.
     pub tools_allow: Vec<String>,
-    /// `tools.deny`.
+    /// `tools.deny`, the agent's and the global one.
     pub tools_deny: Vec<String>,
-    /// `tools`, the rest.
+    /// `tools`, the rest, with the global ones merged in.
     pub tools: ToolSettings,
     /// `sandbox`.
     pub sandbox: SandboxSettings,

@@ -17,6 +17,7 @@ use super::prepared::PreparedAgentRun;
 use super::prompt::{self, PromptInput};
 use super::registry::ActiveRun;
 use super::service::Runtime;
+use super::teller::Teller;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::AgentConfig;
 use crate::core::{Error, ErrorKind, Result, RunId, ToolCallId, now_ms};
@@ -149,8 +150,14 @@ impl Runtime {
         let tools = ToolSet::builtin(&prepared.tools_allow, &prepared.tools_deny);
         let (files, system) = self.environment(prepared, &agent, &tools).await?;
         let host = InlineHost {
-            runtime: self.clone(),
-            active: Arc::clone(active),
+            teller: Teller {
+                runtime: self.clone(),
+                active: Arc::clone(active),
+                agent_id: prepared.agent_id.clone(),
+                session_key: prepared.session_key.clone(),
+                session_id: prepared.session_id.clone(),
+                run_id: prepared.run_id.clone(),
+            },
             live: Arc::clone(&live),
             tool_context: ToolContext {
                 cancel: active.stop.token().clone(),
@@ -165,10 +172,6 @@ impl Runtime {
             },
             models,
             tools: tools.clone(),
-            agent_id: prepared.agent_id.clone(),
-            session_key: prepared.session_key.clone(),
-            session_id: prepared.session_id.clone(),
-            run_id: prepared.run_id.clone(),
             settled: Arc::clone(settled),
         };
         let start =

@@ -69,6 +69,7 @@ mod images;
 mod inline;
 mod lanes;
 mod live;
+pub mod modes;
 pub mod prepared;
 pub mod prompt;
 mod recovery;
@@ -77,6 +78,7 @@ mod request;
 mod service;
 mod sessions;
 mod submit;
+mod teller;
 #[cfg(test)]
 mod tests;
 pub mod types;

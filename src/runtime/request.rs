@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::modes;
 use super::prepared::{PREPARED_VERSION, PreparedAgentRun};
 use super::service::Runtime;
 use super::types::TurnRequest;
@@ -47,6 +48,10 @@ impl Runtime {
             tools_allow: agent.tools_allow.clone(),
             tools_deny: agent.tools_deny.clone(),
             extra_system_prompt: request.extra_system_prompt.clone(),
+            filesystem_mode: modes::of_run(agent, modes::of_agent(&setup.config, agent)?, request.filesystem_mode)?,
+            tools: agent.tools.clone(),
+            sandbox: agent.sandbox.clone(),
+            trajectory: false,
         })
     }
 

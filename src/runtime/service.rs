@@ -11,6 +11,7 @@ use super::agent_loop::StopCause;
 use super::inline::reply_text;
 use super::lanes::Lanes;
 use super::live::LiveSessions;
+use super::modes;
 use super::registry::Registry;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::LoadedConfig;
@@ -57,12 +58,15 @@ pub(super) struct Setup {
 
 impl Runtime {
     /// Starts on an open store. Runs that a dead process left unfinished are recorded as interrupted first.
+    ///
+    /// Error: `Config` when [`modes::VARIABLE`] names no mode.
     pub async fn start(
         store: Store,
         paths: StatePaths,
         config: Arc<LoadedConfig>,
         providers: ProviderRegistry,
     ) -> Result<Self> {
+        modes::from_environment(&config.env)?;
         let slots = config.view.max_concurrent.max(1);
         let runtime = Self {
             shared: Arc::new(Shared {

@@ -77,6 +77,7 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
             timeout: turn.timeout,
             channel: turn.channel.clone(),
             extra_system_prompt: None,
+            filesystem_mode: turn.filesystem_mode,
         })
         .await?;
     let mut printer = Printer::new(context);

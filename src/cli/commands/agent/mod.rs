@@ -1,6 +1,7 @@
 //! `openclaw agent`: one turn, by the gateway or in this process.
 
 mod ending;
+mod live;
 mod local;
 mod message;
 mod printer;
@@ -14,8 +15,9 @@ use clap::Args;
 use crate::cli::client::{ConnectArgs, Target};
 use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
-use crate::core::{Error, ErrorKind, Result};
+use crate::core::{Error, ErrorKind, FilesystemMode, Result};
 use crate::providers::ThinkingLevel;
+use crate::runtime::modes;
 
 /// Flags of `agent`.
 #[derive(Debug, Args)]
@@ -47,6 +49,9 @@ pub(crate) struct AgentArgs {
     /// Seconds for the reply [default: the agent's timeoutSeconds, else 600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
+    /// Files for this message, if narrower than the agent's: disk, vfs-scratch, vfs-only.
+    #[arg(long, value_name = "MODE")]
+    fs_mode: Option<String>,
     /// Run the turn in this process even if a gateway could.
     #[arg(long)]
     local: bool,
@@ -78,6 +83,7 @@ pub(super) struct Turn {
     session_id: Option<String>,
     model: Option<String>,
     thinking: Option<ThinkingLevel>,
+    filesystem_mode: Option<FilesystemMode>,
     timeout: Option<Duration>,
     channel: String,
     id: crate::core::RunId,
@@ -132,6 +138,7 @@ fn turn(context: &Context, args: AgentArgs) -> Result<Turn> {
                 .hint("--thinking medium")
         })?),
     };
+    let filesystem_mode = args.fs_mode.as_deref().map(modes::parse).transpose()?;
     Ok(Turn {
         message: message::read(context, args.message, args.message_file.as_deref())?,
         agent: args.agent,
@@ -139,6 +146,7 @@ fn turn(context: &Context, args: AgentArgs) -> Result<Turn> {
         session_id: args.session_id,
         model: args.model,
         thinking,
+        filesystem_mode,
         timeout: args.timeout.map(Duration::from_secs),
         channel: args.channel.unwrap_or_else(|| "cli".to_owned()),
         id: crate::core::RunId::generate(),

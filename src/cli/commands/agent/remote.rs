@@ -72,6 +72,7 @@ fn parameters(turn: &Turn) -> Value {
         ("sessionKey", turn.key()),
         ("model", turn.model.clone()),
         ("thinking", turn.thinking.map(|level| level.as_str().to_owned())),
+        ("filesystemMode", turn.filesystem_mode.map(|mode| mode.as_str().to_owned())),
     ];
     for (name, value) in optional {
         if let Some(value) = value {

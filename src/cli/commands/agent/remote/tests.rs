@@ -27,6 +27,7 @@ fn turn() -> Turn {
         session_id: None,
         model: None,
         thinking: None,
+        filesystem_mode: None,
         timeout: Some(Duration::from_secs(5)),
         channel: "cli".into(),
         id: "run-1".into(),
