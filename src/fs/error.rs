@@ -53,6 +53,18 @@ pub enum FsError {
         /// `bytes` or `entries`.
         unit: &'static str,
     },
+    /// It was to be created, and is there already.
+    #[error("{path} already exists")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// It is not what the caller had seen: somebody else changed it meanwhile.
+    #[error("{path} was changed by somebody else meanwhile")]
+    Changed {
+        /// The path.
+        path: String,
+    },
     /// Policy keeps this path out of reach.
     #[error("{path} is protected: {why}")]
     Protected {
@@ -105,6 +117,8 @@ impl FsError {
             | Self::NotAFile { path, .. }
             | Self::NotADirectory { path }
             | Self::TooLarge { path, .. }
+            | Self::Exists { path }
+            | Self::Changed { path }
             | Self::Protected { path, .. }
             | Self::Permission { path, .. }
             | Self::NoSpace { path, .. }
@@ -122,6 +136,8 @@ impl FsError {
             Self::NotAFile { .. } => "not_a_file",
             Self::NotADirectory { .. } => "not_a_directory",
             Self::TooLarge { .. } => "too_large",
+            Self::Exists { .. } => "exists",
+            Self::Changed { .. } => "changed",
             Self::Protected { .. } => "protected",
             Self::Permission { .. } => "permission",
             Self::NoSpace { .. } => "no_space",
@@ -141,6 +157,8 @@ impl FsError {
             Self::NotAFile { .. } => "Give the path of a regular file",
             Self::NotADirectory { .. } => "Give the path of a directory, or check the parts of the path",
             Self::TooLarge { .. } => "Work on a part of it",
+            Self::Exists { .. } => "Choose another name, or remove what is there first",
+            Self::Changed { .. } => "Read it again, then repeat the change",
             Self::Protected { .. } => "A person has to change this path outside of the agent",
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
@@ -171,6 +189,7 @@ impl From<FsError> for Error {
             FsError::OutsideRoot { .. } | FsError::Symlink { .. } | FsError::Protected { .. } => ErrorKind::Policy,
             FsError::NotAFile { .. } | FsError::NotADirectory { .. } | FsError::InvalidPath { .. } => ErrorKind::User,
             FsError::TooLarge { .. } => ErrorKind::TooLarge,
+            FsError::Exists { .. } | FsError::Changed { .. } => ErrorKind::Conflict,
             FsError::Permission { .. } | FsError::NoSpace { .. } | FsError::Io { .. } => ErrorKind::Unavailable,
         };
         let message = match &error {

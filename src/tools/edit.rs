@@ -83,7 +83,7 @@ fn edit(job: &Job, arguments: Arguments) -> Result<ToolOutput, Failure> {
     let after =
         replace(&before, &edits).map_err(|problem| Failure::new(format!("{path} was not changed. {problem}.")))?;
     job.check()?;
-    let options = WriteOptions { create_parents: false, must_exist: true };
+    let options = WriteOptions { must_exist: true, ..WriteOptions::default() };
     let written = job.files.write_with(&path, after.as_bytes(), &options)?;
     let first = first_changed_line(&before, &after);
     let diff = diff::unified(path.as_str(), &before, &after);

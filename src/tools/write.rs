@@ -49,7 +49,7 @@ impl Tool for Write {
 fn write(job: &Job, arguments: Arguments) -> Result<ToolOutput, Failure> {
     let Arguments { path, content } = arguments;
     let path = job.files.resolve(&path)?;
-    let options = WriteOptions { create_parents: true, must_exist: false };
+    let options = WriteOptions { create_parents: true, ..WriteOptions::default() };
     let written = job.files.write_with(&path, content.as_bytes(), &options)?;
     let verb = if written.created { "Created" } else { "Replaced" };
     let lines = content.lines().count();
