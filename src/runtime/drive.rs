@@ -11,6 +11,7 @@ use super::agent_loop::{self, Start, StopCause};
 use super::durable::until_stored;
 use super::ending::End;
 use super::entries::{append, begin_entry, message_event};
+use super::host::RunHost;
 use super::inline::InlineHost;
 use super::live::LiveSession;
 use super::prepared::PreparedAgentRun;
@@ -18,6 +19,7 @@ use super::prompt::{self, PromptInput};
 use super::registry::ActiveRun;
 use super::service::Runtime;
 use super::teller::Teller;
+use super::trajectory::Recorder;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::AgentConfig;
 use crate::core::{Error, ErrorKind, Result, RunId, ToolCallId, now_ms};
@@ -69,6 +71,7 @@ impl Runtime {
             Ok(outcome) => {
                 let entry = settled.lock().unwrap_or_else(PoisonError::into_inner).take();
                 self.finish(&active, outcome, entry);
+                self.prune_artifacts_soon();
             }
             Err(error) => {
                 tracing::error!(run = %prepared.run_id, %error, "the run failed");
@@ -176,7 +179,9 @@ impl Runtime {
         };
         let start =
             Start { system, context: live.with(SessionState::context), tools: tools.specs(), thinking, started_at };
-        let run = agent_loop::run(prepared, start, &host, &active.stop);
+        let recorder = prepared.trajectory.then(|| Recorder::new(&host, prepared));
+        let host: &dyn RunHost = recorder.as_ref().map_or(&host, |recorder| recorder);
+        let run = agent_loop::run(prepared, start, host, &active.stop);
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,

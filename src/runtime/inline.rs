@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::artifacts::TEXTS;
 use super::entries::{end_run, settle_entry, stored};
 use super::host::{Billed, RunHost, Step};
 use super::images;
@@ -101,7 +102,7 @@ impl RunHost for InlineHost {
 
 impl InlineHost {
     async fn commit_step(&self, step: Step) -> Result<()> {
-        let Step { mut events, billed, outcome } = step;
+        let Step { mut events, billed, outcome, staged } = step;
         let Teller { runtime, agent_id: agent, session_id: session, session_key: key, run_id: run, .. } =
             self.teller.clone();
         let answered = events.iter().any(|event| matches!(event.body, EventBody::AgentResponse(_)));
@@ -111,6 +112,12 @@ impl InlineHost {
             .store()
             .write(move |tx| {
                 let seqs = tx.append_events(&agent, &session, &events)?;
+                for artifact in &staged.artifacts {
+                    tx.put_artifact(&agent, &run, artifact)?;
+                }
+                for (hash, text) in &staged.texts {
+                    tx.kv_keep(TEXTS, hash, text, now_ms())?;
+                }
                 if let Some(billed) = &billed {
                     tx.record_usage(&usage_row(&agent, &session, &run, billed))?;
                 }

@@ -58,6 +58,7 @@
 
 mod admission;
 pub mod agent_loop;
+pub mod artifacts;
 mod breaker;
 mod calls;
 mod drive;
@@ -81,9 +82,12 @@ mod submit;
 mod teller;
 #[cfg(test)]
 mod tests;
+pub mod trajectory;
+mod trajectory_export;
 pub mod types;
 mod weight;
 
 pub use prepared::PreparedAgentRun;
 pub use service::Runtime;
+pub use trajectory_export::content as artifact_content;
 pub use types::{Accepted, AcceptedStatus, RunEvent, RunEventBody, RunOutcome, RunStatus, RuntimeEvent, TurnRequest};

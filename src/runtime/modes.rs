@@ -1,8 +1,6 @@
 //! Which files a run works in. Chosen before it starts, by those who may: the configuration, the gateway's environment over
 //! it, and the message over both as far as that narrows what the run can reach.
 
-
-
 use crate::config::{AgentConfig, LoadedConfig};
 use crate::core::{Error, ErrorKind, FilesystemMode, Result};
 use crate::secrets::Environment;
@@ -27,20 +25,27 @@ pub fn of_agent(config: &LoadedConfig, agent: &AgentConfig) -> Result<Filesystem
 
 /// A mode by its name.
 pub fn parse(text: &str) -> Result<FilesystemMode> {
-    FilesystemMode::parse(text).ok_or_else(|| {
-        Error::user(format!("there is no file system mode {text:?}")).hint(format!("use {}", names()))
-    })
+    FilesystemMode::parse(text)
+        .ok_or_else(|| Error::user(format!("there is no file system mode {text:?}")).hint(format!("use {}", names())))
 }
 
 /// The mode of one run. Whoever sends a message may keep its run away from the host, and not open the host to it.
-pub(super) fn of_run(agent: &AgentConfig, usual: FilesystemMode, asked: Option<FilesystemMode>) -> Result<FilesystemMode> {
+pub(super) fn of_run(
+    agent: &AgentConfig,
+    usual: FilesystemMode,
+    asked: Option<FilesystemMode>,
+) -> Result<FilesystemMode> {
     let Some(asked) = asked else { return Ok(usual) };
     if reaches_host(asked) && !reaches_host(usual) {
         return Err(Error::new(
             ErrorKind::Policy,
             format!("agent {} works in virtual files only; a message cannot change that", agent.id),
         )
-        .why(format!("its file system mode is {}, and {} would open the host's files to it", usual.as_str(), asked.as_str()))
+        .why(format!(
+            "its file system mode is {}, and {} would open the host's files to it",
+            usual.as_str(),
+            asked.as_str()
+        ))
         .hint(format!("leave the mode out, or start the gateway with {VARIABLE}={}", asked.as_str())));
     }
     Ok(asked)
@@ -126,12 +131,8 @@ mod tests {
             std::fs::create_dir(path).expect("a directory");
         }
         std::fs::write(cwd.join(".env"), format!("{VARIABLE}=disk\nHARMLESS=1\n")).expect("a file");
-        let options = LoadOptions {
-            process_env: std::collections::BTreeMap::new(),
-            cwd,
-            state_root: state,
-            config_path: None,
-        };
+        let options =
+            LoadOptions { process_env: std::collections::BTreeMap::new(), cwd, state_root: state, config_path: None };
         let config = config::load(&options).expect("it loads");
         assert_eq!(config.env.get("HARMLESS"), Some("1"));
         assert_eq!(from_environment(&config.env).expect("nothing"), None);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::modes;
 use super::prepared::{PREPARED_VERSION, PreparedAgentRun};
 use super::service::Runtime;
+use super::trajectory;
 use super::types::TurnRequest;
 use crate::config::AgentConfig;
 use crate::core::limits::{MAX_KEY_BYTES, MAX_MESSAGE_BYTES};
@@ -51,7 +52,10 @@ impl Runtime {
             filesystem_mode: modes::of_run(agent, modes::of_agent(&setup.config, agent)?, request.filesystem_mode)?,
             tools: agent.tools.clone(),
             sandbox: agent.sandbox.clone(),
-            trajectory: false,
+            trajectory: match request.trajectory {
+                Some(wanted) => wanted,
+                None => trajectory::by_default(setup.config.view.trajectory, &setup.config.env)?,
+            },
         })
     }
 

@@ -8,11 +8,13 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::agent_loop::StopCause;
+use super::artifacts::Pruned;
 use super::inline::reply_text;
 use super::lanes::Lanes;
 use super::live::LiveSessions;
 use super::modes;
 use super::registry::Registry;
+use super::trajectory;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::LoadedConfig;
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, SessionKey};
@@ -48,6 +50,7 @@ pub(super) struct Shared {
     pub(super) hurry: CancellationToken,
     /// Names this process in `runs.owner`.
     pub(super) boot_id: String,
+    pub(super) pruned: Pruned,
 }
 
 #[derive(Clone)]
@@ -59,7 +62,7 @@ pub(super) struct Setup {
 impl Runtime {
     /// Starts on an open store. Runs that a dead process left unfinished are recorded as interrupted first.
     ///
-    /// Error: `Config` when [`modes::VARIABLE`] names no mode.
+    /// Error: `Config` when [`modes::VARIABLE`] or [`trajectory::VARIABLE`] has a value that means nothing.
     pub async fn start(
         store: Store,
         paths: StatePaths,
@@ -67,6 +70,7 @@ impl Runtime {
         providers: ProviderRegistry,
     ) -> Result<Self> {
         modes::from_environment(&config.env)?;
+        trajectory::by_default(config.view.trajectory, &config.env)?;
         let slots = config.view.max_concurrent.max(1);
         let runtime = Self {
             shared: Arc::new(Shared {
@@ -81,6 +85,7 @@ impl Runtime {
                 closing: AtomicBool::new(false),
                 hurry: CancellationToken::new(),
                 boot_id: RunId::generate().to_string(),
+                pruned: Pruned::default(),
             }),
         };
         runtime.recover().await?;

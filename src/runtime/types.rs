@@ -36,6 +36,8 @@ pub struct TurnRequest {
     pub extra_system_prompt: Option<String>,
     /// Files for this run; it can only be narrower than the agent's.
     pub filesystem_mode: Option<FilesystemMode>,
+    /// Whether what the model is sent and answers is kept; `None` = as configured.
+    pub trajectory: Option<bool>,
 }
 
 /// How a submission was taken.

@@ -65,7 +65,7 @@ mod writer;
 )]
 mod tests;
 
-pub use artifacts::Artifact;
+pub use artifacts::{Artifact, ArtifactEntry, ArtifactQuery};
 pub use dedupe::InboundMessage;
 pub use error::{Problem, StateError};
 pub use health::StoreHealth;

@@ -32,9 +32,8 @@ impl Strip {
             self.place = match (self.place, character) {
                 (Place::Text | Place::Escape | Place::Control, '\u{1b}') => Place::Escape,
                 (Place::Text, '\u{9b}') | (Place::Escape, '[') => Place::Control,
-                (Place::Text, '\u{90}' | '\u{9d}' | '\u{9e}' | '\u{9f}') | (Place::Escape, ']' | 'P' | 'X' | '^' | '_') => {
-                    Place::Sequence
-                }
+                (Place::Text, '\u{90}' | '\u{9d}' | '\u{9e}' | '\u{9f}')
+                | (Place::Escape, ']' | 'P' | 'X' | '^' | '_') => Place::Sequence,
                 (Place::Text, '\r') => {
                     plain.push('\n');
                     self.after_return = true;

@@ -45,7 +45,8 @@ impl EventFrame {
         after: &Value,
     ) -> Arc<Self> {
         let open = opened(before);
-        let wrapped = wrap.map_or(String::new(), |(name, members)| format!("{}:{}", Value::from(name), opened(members)));
+        let wrapped =
+            wrap.map_or(String::new(), |(name, members)| format!("{}:{}", Value::from(name), opened(members)));
         let head = format!(
             "{{\"jsonrpc\":\"2.0\",\"method\":{},\"params\":{open}{wrapped}{}:\"",
             Value::from(method),

@@ -32,6 +32,11 @@ pub(super) const FILESYSTEM_MODE: Param = Param::optional(
     Type::OneOf(&["disk", "vfs-scratch", "vfs-only"]),
     "files of this run; vfs-only keeps it away from the host, and an agent that has only that cannot be given more",
 );
+pub(super) const TRAJECTORY: Param = Param::optional(
+    "trajectory",
+    Type::Boolean,
+    "keep what the model is sent and answers in this run, or do not; diagnostics.trajectory without it",
+);
 pub(super) const ATTACHMENTS: Param =
     Param::optional("attachments", Type::Objects(MAX_ATTACHMENTS), "files: {fileName, mimeType, content (base64)}");
 pub(super) const DELIVER: Param =
@@ -63,6 +68,7 @@ pub(super) static METHODS: &[Method] = &[
             Param::optional("channel", Type::Key, "where the message comes from; rpc without it"),
             Param::optional("extraSystemPrompt", Type::Text(65_536), "added to the system prompt of this run"),
             FILESYSTEM_MODE,
+            TRAJECTORY,
             ATTACHMENTS,
             DELIVER,
         ],
@@ -195,6 +201,7 @@ pub(super) async fn submit(call: &Call, conversation: Conversation, timeout: Opt
         channel: args.text("channel").unwrap_or("rpc").to_owned(),
         extra_system_prompt: args.text("extraSystemPrompt").map(str::to_owned),
         filesystem_mode: args.text("filesystemMode").map(modes::parse).transpose()?,
+        trajectory: args.flag("trajectory"),
     };
     let hub = &call.services.hub;
     let run = RunId::from(key);

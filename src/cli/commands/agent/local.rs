@@ -78,6 +78,7 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
             channel: turn.channel.clone(),
             extra_system_prompt: None,
             filesystem_mode: turn.filesystem_mode,
+            trajectory: turn.trajectory,
         })
         .await?;
     let mut printer = Printer::new(context);

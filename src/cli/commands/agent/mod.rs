@@ -23,8 +23,7 @@ use crate::runtime::modes;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   openclaw agent -m \"list the files here\"
-  git diff | openclaw agent --message-file - --session-key review
-  openclaw agent -m \"hello\" --json")]
+  git diff | openclaw agent --message-file - --session-key review")]
 pub(crate) struct AgentArgs {
     /// What to say; - reads it from stdin.
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -52,6 +51,9 @@ pub(crate) struct AgentArgs {
     /// Files for this message, if narrower than the agent's: disk, vfs-scratch, vfs-only.
     #[arg(long, value_name = "MODE")]
     fs_mode: Option<String>,
+    /// Keep what the model is sent and answers (openclaw artifacts).
+    #[arg(long)]
+    trajectory: bool,
     /// Run the turn in this process even if a gateway could.
     #[arg(long)]
     local: bool,
@@ -84,6 +86,7 @@ pub(super) struct Turn {
     model: Option<String>,
     thinking: Option<ThinkingLevel>,
     filesystem_mode: Option<FilesystemMode>,
+    trajectory: Option<bool>,
     timeout: Option<Duration>,
     channel: String,
     id: crate::core::RunId,
@@ -147,6 +150,7 @@ fn turn(context: &Context, args: AgentArgs) -> Result<Turn> {
         model: args.model,
         thinking,
         filesystem_mode,
+        trajectory: args.trajectory.then_some(true),
         timeout: args.timeout.map(Duration::from_secs),
         channel: args.channel.unwrap_or_else(|| "cli".to_owned()),
         id: crate::core::RunId::generate(),

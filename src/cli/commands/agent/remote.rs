@@ -79,6 +79,9 @@ fn parameters(turn: &Turn) -> Value {
             params[name] = value.into();
         }
     }
+    if let Some(keep) = turn.trajectory {
+        params["trajectory"] = keep.into();
+    }
     if let Some(limit) = turn.timeout {
         params["timeout"] = limit.as_secs().into();
     }

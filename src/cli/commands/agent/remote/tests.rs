@@ -28,6 +28,7 @@ fn turn() -> Turn {
         model: None,
         thinking: None,
         filesystem_mode: None,
+        trajectory: None,
         timeout: Some(Duration::from_secs(5)),
         channel: "cli".into(),
         id: "run-1".into(),
