@@ -13,18 +13,10 @@ use crate::tools::support::{Failure, blocking};
 
 /// A command that is ready to be decided about.
 pub(super) struct Prepared {
-    /// The policy.
-    pub(super) spec: SandboxSpec,
     /// The command.
     pub(super) command: CommandSpec,
-    /// Its directory, relative to the workspace.
-    pub(super) cwd: RelPath,
-    /// The same as the command sees it.
-    pub(super) absolute_cwd: PathBuf,
-    /// The protected paths of a host workspace before it runs.
-    pub(super) guard: Option<Guard>,
-    /// Remarks for the report.
-    pub(super) notes: Vec<String>,
+    /// Its directory as the command sees it.
+    pub(super) cwd: PathBuf,
 }
 
 /// Notices what a command did to protected paths all the same: what does not exist cannot be made read-only.
@@ -35,6 +27,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// A remark for the report when there is more to protect than can be looked for.
+    pub(super) fn remark(&self) -> Option<String> {
+        self.before.truncated.then(|| "the workspace is too large to look for all protected files in it".to_owned())
+    }
+
     /// What is different from before, one remark per path.
     pub(super) async fn tampered(&self) -> Vec<String> {
         let guard = self.clone();
@@ -47,61 +44,48 @@ impl Guard {
 }
 
 /// Prepares a request of a run.
-pub(super) async fn prepare(exec: &ExecContext, profile: &ExecProfile, request: &Request) -> Result<Prepared, Failure> {
+pub(super) async fn prepare(exec: &ExecContext, request: &Request) -> Result<Prepared, Failure> {
     let mut env = exec.environment().to_vec();
     environment::extend(&mut env, &request.env)?;
     let (files, workdir) = (exec.files.clone(), request.workdir.clone());
-    let place = blocking(move || look(&files, workdir.as_deref())).await?;
-    let mut notes = Vec::new();
-    let (spec, root) = match &place.guard {
-        Some(guard) => {
-            if guard.before.truncated {
-                notes.push("the workspace is too large to look for all protected files in it".to_owned());
-            }
-            let root = guard.files.real_root().to_owned();
-            (profile.on_host(root.clone(), guard.before.existing.clone()), root)
+    let (root, cwd) = blocking(move || match &files {
+        ExecFiles::Host(files) => {
+            Ok((files.real_root().to_owned(), directory(files.as_ref(), workdir.as_deref())?))
         }
-        None => (profile.on_virtual_files(), PathBuf::from(VIRTUAL_WORKSPACE)),
-    };
-    let cwd = place.cwd;
-    let relative = PathBuf::from(if cwd.is_root() { "" } else { cwd.as_str() });
+        ExecFiles::Virtual(files) => {
+            Ok((PathBuf::from(VIRTUAL_WORKSPACE), directory(files.as_ref(), workdir.as_deref())?))
+        }
+    })
+    .await?;
+    let (relative, absolute) =
+        if cwd.is_root() { (PathBuf::new(), root) } else { (cwd.as_str().into(), root.join(cwd.as_str())) };
     let command = CommandSpec {
         argv: request.argv.iter().map(Into::into).collect(),
-        cwd: relative.clone(),
+        cwd: relative,
         env,
         // What may go on in the background may be written to there.
         stdin: if request.patience.is_some() { Stdin::Pipe } else { Stdin::Null },
         timeout: request.timeout(),
     };
-    let absolute_cwd = if cwd.is_root() { root } else { root.join(relative) };
-    Ok(Prepared { spec, command, cwd, absolute_cwd, guard: place.guard, notes })
+    Ok(Prepared { command, cwd: absolute })
 }
 
-struct Place {
-    cwd: RelPath,
-    guard: Option<Guard>,
-}
-
-fn look(files: &ExecFiles, workdir: Option<&str>) -> Result<Place, Failure> {
-    match files {
-        ExecFiles::Host(files) => {
-            let cwd = directory(files.as_ref(), workdir)?;
-            let before = files.protected_existing(ScanBounds::default())?;
-            Ok(Place { cwd, guard: Some(Guard { files: Arc::clone(files), before: Arc::new(before) }) })
-        }
-        ExecFiles::Virtual(files) => Ok(Place { cwd: directory(files.as_ref(), workdir)?, guard: None }),
-    }
+/// The policy for a command that starts at this moment, and who watches over what the policy cannot protect.
+pub(super) async fn policy(exec: &ExecContext, profile: &ExecProfile) -> Result<(SandboxSpec, Option<Guard>), Failure> {
+    let ExecFiles::Host(files) = &exec.files else { return Ok((profile.on_virtual_files(), None)) };
+    let files = Arc::clone(files);
+    let guard = blocking(move || {
+        let before = Arc::new(files.protected_existing(ScanBounds::default())?);
+        Ok(Guard { files, before })
+    })
+    .await?;
+    let spec = profile.on_host(guard.files.real_root().to_owned(), guard.before.existing.clone());
+    Ok((spec, Some(guard)))
 }
 
 /// The directory a model asked for, which must exist in the workspace.
 fn directory(files: &dyn AgentFiles, workdir: Option<&str>) -> Result<RelPath, Failure> {
     let Some(text) = workdir else { return Ok(RelPath::root()) };
-    // Models write the directory as commands show it to them.
-    let text = match text.strip_prefix(VIRTUAL_WORKSPACE) {
-        Some("" | "/") if !is_below_root(files, text) => ".",
-        Some(rest) if rest.starts_with('/') && !is_below_root(files, text) => &rest[1..],
-        _ => text,
-    };
     let path = files.resolve(text)?;
     if path.is_root() {
         return Ok(path);
@@ -110,8 +94,4 @@ fn directory(files: &dyn AgentFiles, workdir: Option<&str>) -> Result<RelPath, F
         EntryKind::Directory => Ok(path),
         _ => Err(Failure::new(format!("workdir {path} is not a directory. Give a directory of the workspace, or leave it out."))),
     }
-}
-
-fn is_below_root(files: &dyn AgentFiles, text: &str) -> bool {
-    files.resolve(text).is_ok()
 }

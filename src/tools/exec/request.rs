@@ -63,6 +63,8 @@ pub(super) struct Request {
     timeout: Option<Duration>,
     /// How long the call waits before the command goes on in the background; `None` = to its end.
     pub(super) patience: Option<Duration>,
+    /// The background was asked for by the call, not by the configuration.
+    pub(super) asked_to_stay: bool,
     /// The configured wall time.
     default_timeout: Duration,
 }
@@ -119,6 +121,7 @@ impl Request {
             workdir: given.workdir.filter(|directory| !directory.trim().is_empty()),
             env: given.env.into_iter().collect(),
             timeout,
+            asked_to_stay: given.background || given.yield_ms.is_some(),
             patience: patience.filter(|_| may_stay),
             default_timeout: Duration::from_secs(settings.timeout_seconds.max(1)),
         })

@@ -64,12 +64,12 @@ pub(super) async fn run(
             Ok(about(&session, format!("Wrote {bytes} bytes to {}.", session.id)))
         }
         "close" => {
-            running(&session)?.close().await.map_err(unreachable_session)?;
+            running(&session)?.close().map_err(unreachable_session)?;
             Ok(about(&session, format!("Closed the standard input of {}.", session.id)))
         }
         "signal" => {
             let signal = parse_signal(given.data.as_deref().unwrap_or("SIGINT"))?;
-            running(&session)?.signal(signal as i32).await.map_err(unreachable_session)?;
+            running(&session)?.signal(signal as i32).map_err(unreachable_session)?;
             Ok(about(&session, format!("Sent {signal} to {}.", session.id)))
         }
         "kill" => {
@@ -105,7 +105,7 @@ fn running(session: &ProcessSession) -> Result<&dyn ProcessControl, Failure> {
     }
 }
 
-fn unreachable_session(error: crate::core::Error) -> Failure {
+fn unreachable_session(error: std::io::Error) -> Failure {
     Failure::new(format!("The command could not be reached: {error}. It may just have ended; poll it."))
 }
 
@@ -203,7 +203,7 @@ fn log(session: &ProcessSession, given: &Arguments) -> ToolOutput {
 /// The report belongs to the result that tells of the end.
 fn finished(session: &ProcessSession, mut output: ToolOutput) -> ToolOutput {
     if !session.is_running() {
-        output.sandbox.clone_from(&session.report);
+        output.sandbox.clone_from(&session.state().report);
     }
     output
 }

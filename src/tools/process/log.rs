@@ -10,7 +10,7 @@ const GROWN: usize = 2 * KEPT;
 
 /// The kept text of one session.
 #[derive(Debug, Default)]
-pub(super) struct OutputLog {
+pub(crate) struct OutputLog {
     text: String,
     /// Position of the first kept byte.
     start: u64,
@@ -32,7 +32,7 @@ pub(super) struct Part {
 
 impl OutputLog {
     /// Adds a piece of one of the two outputs.
-    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, stream: Stream, bytes: &[u8]) {
         let decoder = &mut self.decoders[usize::from(stream == Stream::Stderr)];
         self.text.push_str(&decoder.decode(bytes));
         if self.text.len() > GROWN {
@@ -43,7 +43,7 @@ impl OutputLog {
     }
 
     /// Position after all that was written.
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.start + to_u64(self.text.len())
     }
 

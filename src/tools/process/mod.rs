@@ -20,6 +20,7 @@ use super::{Tool, ToolContext, ToolOutput};
 use crate::core::FilesystemMode;
 use crate::providers::ToolSpec;
 
+pub(crate) use log::OutputLog;
 pub use registry::{ProcessPlace, ProcessRegistry};
 pub use session::{NewProcess, ProcessControl, ProcessEnd, ProcessOwner, ProcessSession};
 

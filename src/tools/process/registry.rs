@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::session::{NewProcess, ProcessEnd, ProcessOwner, ProcessSession};
-use crate::core::{Result, RunId, now_ms};
+use crate::core::{Error, Result, RunId};
 use crate::state::{SandboxEntry, Store};
 
 /// `registry_kind` of the rows.
@@ -149,7 +149,7 @@ impl ProcessRegistry {
             agent_id: owner.agent,
             session_key: owner.session,
             backend,
-            entry: serde_json::to_value(row).map_err(|error| crate::core::Error::internal(error.to_string()))?,
+            entry: serde_json::to_value(row).map_err(|error| Error::internal(error.to_string()))?,
             created_at: started_at,
         };
         if let Err(error) = store.write(move |tx| tx.put_sandbox_entry(&entry)).await {
@@ -299,14 +299,14 @@ mod tests {
     }
 
     impl super::super::ProcessControl for Command {
-        fn write(&self, _data: Vec<u8>) -> BoxFuture<'_, Result<()>> {
+        fn write(&self, _data: Vec<u8>) -> BoxFuture<'_, std::io::Result<()>> {
             Box::pin(std::future::ready(Ok(())))
         }
-        fn close(&self) -> BoxFuture<'_, Result<()>> {
-            Box::pin(std::future::ready(Ok(())))
+        fn close(&self) -> std::io::Result<()> {
+            Ok(())
         }
-        fn signal(&self, _signal: i32) -> BoxFuture<'_, Result<()>> {
-            Box::pin(std::future::ready(Ok(())))
+        fn signal(&self, _signal: i32) -> std::io::Result<()> {
+            Ok(())
         }
         fn kill(&self) {
             self.killed.store(true, Ordering::SeqCst);
@@ -331,10 +331,11 @@ mod tests {
             owner: owner.clone(),
             command: "sleep 9".into(),
             cwd: String::new(),
-            started_at: now_ms(),
+            started_at: crate::core::now_ms(),
             timeout: None,
             report,
             control: Arc::new(Command { killed: Arc::clone(&killed) }),
+            log: super::super::OutputLog::default(),
         };
         (process, killed)
     }

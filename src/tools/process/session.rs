@@ -1,5 +1,6 @@
 //! One background session: what it is, what it has written, how it ended.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::log::OutputLog;
-use crate::core::{AgentId, Result, SessionKey};
+use crate::core::{AgentId, SessionKey};
 use crate::sandbox::{Exit, SandboxReport, Stream};
 
 /// Whose a session is: an agent's calls reach the sessions that its own conversation started, and no others.
@@ -22,11 +23,11 @@ pub struct ProcessOwner {
 /// What can be done to a running command.
 pub trait ProcessControl: Send + Sync {
     /// Writes to its standard input.
-    fn write(&self, data: Vec<u8>) -> BoxFuture<'_, Result<()>>;
+    fn write(&self, data: Vec<u8>) -> BoxFuture<'_, io::Result<()>>;
     /// Ends its standard input.
-    fn close(&self) -> BoxFuture<'_, Result<()>>;
+    fn close(&self) -> io::Result<()>;
     /// Sends a signal to all of its processes.
-    fn signal(&self, signal: i32) -> BoxFuture<'_, Result<()>>;
+    fn signal(&self, signal: i32) -> io::Result<()>;
     /// Ends all of its processes.
     fn kill(&self);
 }
@@ -58,6 +59,8 @@ pub struct NewProcess {
     pub report: SandboxReport,
     /// How to reach it.
     pub control: Arc<dyn ProcessControl>,
+    /// What it has written already; its call has shown that.
+    pub(crate) log: OutputLog,
 }
 
 /// One background session.
@@ -68,7 +71,6 @@ pub struct ProcessSession {
     pub(super) cwd: String,
     pub(super) started_at: i64,
     pub(super) timeout: Option<Duration>,
-    pub(super) report: Option<SandboxReport>,
     pub(super) control: Option<Arc<dyn ProcessControl>>,
     state: Mutex<State>,
     /// Counts changes, for those who wait for one.
@@ -81,6 +83,7 @@ pub(super) struct State {
     /// Up to where `poll` has given the text.
     pub(super) polled: u64,
     pub(super) end: Option<ProcessEnd>,
+    pub(super) report: Option<SandboxReport>,
 }
 
 impl ProcessSession {
@@ -92,9 +95,8 @@ impl ProcessSession {
             cwd: new.cwd,
             started_at: new.started_at,
             timeout: new.timeout,
-            report: Some(new.report),
             control: Some(new.control),
-            state: Mutex::default(),
+            state: Mutex::new(State { polled: new.log.end(), log: new.log, end: None, report: Some(new.report) }),
             changes: watch::Sender::new(0),
         }
     }
@@ -109,7 +111,6 @@ impl ProcessSession {
             cwd,
             started_at,
             timeout: None,
-            report: None,
             control: None,
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
@@ -129,6 +130,13 @@ impl ProcessSession {
     pub fn output(&self, stream: Stream, bytes: &[u8]) {
         self.state().log.push(stream, bytes);
         self.changed();
+    }
+
+    /// What it did to protected files.
+    pub fn set_tampered(&self, tampered: Vec<String>) {
+        if let Some(report) = &mut self.state().report {
+            report.tampered = tampered;
+        }
     }
 
     pub(super) fn set_end(&self, end: ProcessEnd) {
