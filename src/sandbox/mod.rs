@@ -17,6 +17,7 @@ mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
 mod output;
+pub mod projection;
 mod report;
 mod roles;
 mod runner;
