@@ -16,6 +16,7 @@
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `tree` | rename, remove and change the permissions of files and whole directories |
 //! | `walk` | a tree in a fixed order, bounded |
+//! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
 //! | `memory` | what the kernel says this process holds |
 //!
@@ -50,6 +51,7 @@ mod resolve;
 mod sibling;
 mod tree;
 mod unix;
+pub mod virtual_fs;
 pub mod walk;
 
 #[cfg(test)]
@@ -64,4 +66,7 @@ pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
+pub use virtual_fs::{
+    ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
+};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

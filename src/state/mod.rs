@@ -10,7 +10,7 @@
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
 //! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
-//! `sandbox_registry`.
+//! `sandbox_registry`, and the folder `vfs`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -56,6 +56,7 @@ pub mod token;
 mod transcript;
 mod tx;
 mod usage;
+mod vfs;
 mod writer;
 
 #[cfg(test)]
@@ -78,3 +79,7 @@ pub use store::{Access, OpenOptions, Store};
 pub use transcript::StoredEvent;
 pub use tx::{ReadTx, WriteTx};
 pub use usage::UsageRow;
+pub use vfs::{
+    CHUNK as VFS_CHUNK, INLINE_MAX as VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow, VfsSnapshot,
+    VfsSpace, VfsTotals, VfsVersion,
+};
