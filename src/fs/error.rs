@@ -89,12 +89,6 @@ pub enum FsError {
         /// The system's error.
         source: io::Error,
     },
-    /// Something has that name already.
-    #[error("{path} exists already")]
-    Exists {
-        /// The path.
-        path: String,
-    },
     /// A directory that should be empty is not.
     #[error("{path} is a directory that is not empty")]
     NotEmpty {
@@ -156,7 +150,6 @@ impl FsError {
             | Self::Protected { path, .. }
             | Self::Permission { path, .. }
             | Self::NoSpace { path, .. }
-            | Self::Exists { path }
             | Self::NotEmpty { path }
             | Self::Quota { path, .. }
             | Self::NoVersion { path, .. }
@@ -179,7 +172,6 @@ impl FsError {
             Self::Protected { .. } => "protected",
             Self::Permission { .. } => "permission",
             Self::NoSpace { .. } => "no_space",
-            Self::Exists { .. } => "exists",
             Self::NotEmpty { .. } => "not_empty",
             Self::Quota { .. } => "quota",
             Self::NoVersion { .. } => "no_version",
@@ -204,7 +196,6 @@ impl FsError {
             Self::Protected { .. } => "A person has to change this path outside of the agent",
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
-            Self::Exists { .. } => "Choose another name, or remove what is there first",
             Self::NotEmpty { .. } => "Remove what is in it first",
             Self::Quota { .. } => "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration",
             Self::NoVersion { .. } => "List the history or the snapshots to see what there is",

@@ -67,6 +67,6 @@ pub use memory::resident_bytes;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{
-    ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
+    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
 };
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};
