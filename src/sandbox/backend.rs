@@ -9,6 +9,7 @@ use super::guarantees::Guarantees;
 use super::host::{Plan, Spawner, launch};
 use super::level::SandboxLevel;
 use super::linux::setup::{StageSetup, SupervisorSetup};
+use super::projection::Projection;
 use super::report::Backend;
 use super::spec::{CommandSpec, SandboxSpec};
 
@@ -27,9 +28,15 @@ impl Backends {
     }
 
     /// Starts a command whose policy was checked.
-    pub(super) async fn start(&self, spec: SandboxSpec, command: CommandSpec) -> Result<SandboxedChild, SandboxError> {
+    pub(super) async fn start(
+        &self,
+        spec: SandboxSpec,
+        command: CommandSpec,
+        projection: Option<Projection>,
+    ) -> Result<SandboxedChild, SandboxError> {
         let backend = self.choose(&spec)?;
-        launch(&self.spawner, plan(spec, command, backend)).await
+        let plan = plan(spec, command, backend, projection.is_some());
+        launch(&self.spawner, plan, projection).await
     }
 
     fn choose(&self, spec: &SandboxSpec) -> Result<Backend, SandboxError> {
@@ -45,7 +52,7 @@ impl Backends {
     }
 }
 
-fn plan(spec: SandboxSpec, command: CommandSpec, backend: Backend) -> Plan {
+fn plan(spec: SandboxSpec, command: CommandSpec, backend: Backend, projection: bool) -> Plan {
     let SandboxSpec { level, workspace, mounts, network, limits, allow_missing, backend: _ } = spec;
     let CommandSpec { argv, cwd, env, stdin, timeout } = command;
     Plan {
@@ -68,7 +75,7 @@ fn plan(spec: SandboxSpec, command: CommandSpec, backend: Backend) -> Plan {
             mounts,
             accounted: Guarantees::EMPTY,
             required: level.required().without(allow_missing),
-            projection: false,
+            projection,
             argv,
             cwd,
             env,

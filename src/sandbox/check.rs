@@ -67,6 +67,17 @@ pub(super) fn command(command: &CommandSpec) -> Result<(), SandboxError> {
     Ok(())
 }
 
+/// Whether files can be projected: only into a workspace of the sandbox's own.
+pub(super) fn projection(spec: &SandboxSpec, projected: bool) -> Result<(), SandboxError> {
+    if projected && spec.workspace != Workspace::Virtual {
+        return Err(refuse(
+            "files cannot be projected into a directory of the host".into(),
+            "use a virtual workspace, or no projection",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether it has nothing but names.
 fn is_plain(path: &Path) -> bool {
     path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir))

@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::SandboxError;
 use super::exit::{Exit, Stream};
+use super::projection::ChangeSet;
 use super::report::SandboxReport;
 
 /// Bytes of standard input that may be on their way to the command.
@@ -32,7 +33,10 @@ pub enum ChildEvent {
     },
     /// It has ended, and so has everything that it started. No output follows.
     Exited(Exit),
-    /// The sandbox failed. What the command had done is not known; everything that could be found of it was killed. Nothing follows.
+    /// What it changed in the files that were projected. Comes behind the end, once, and only when it is whole.
+    Changes(ChangeSet),
+    /// The sandbox failed. Before `Exited`: what the command had done is not known; everything that could be found of it was killed. Behind
+    /// it: its changes are lost, or something outlived it. Nothing follows.
     Failed(SandboxError),
 }
 

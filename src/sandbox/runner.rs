@@ -7,6 +7,7 @@ use super::backend;
 use super::check;
 use super::child::SandboxedChild;
 use super::error::SandboxError;
+use super::projection::Projection;
 use super::spec::{CommandSpec, SandboxSpec};
 
 /// What a [`Sandbox`] has to know of the program that uses it.
@@ -38,10 +39,17 @@ impl Sandbox {
         Self { inner: Arc::new(Inner { backend: backend::Backends::new(options.program), forbidden }) }
     }
 
-    /// Starts a command. An error means that it did not run.
-    pub async fn start(&self, spec: &SandboxSpec, command: CommandSpec) -> Result<SandboxedChild, SandboxError> {
+    /// Starts a command, in a virtual workspace after the projection is inside. An error means that it did not run. Giving up waiting for this
+    /// ends what was begun.
+    pub async fn start(
+        &self,
+        spec: &SandboxSpec,
+        command: CommandSpec,
+        projection: Option<Projection>,
+    ) -> Result<SandboxedChild, SandboxError> {
         check::command(&command)?;
         let spec = check::spec(spec, &self.inner.forbidden)?;
-        self.inner.backend.start(spec, command).await
+        check::projection(&spec, projection.is_some())?;
+        self.inner.backend.start(spec, command, projection).await
     }
 }

@@ -19,12 +19,16 @@ use super::outer::Outer;
 use crate::sandbox::child::{Line, Request};
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode};
 use crate::sandbox::linux::setup::StageFailure;
+use crate::sandbox::projection::{ChangeDecoder, ChangeSet};
 use crate::sandbox::{ChildEvent, Exit, SandboxError, Stream};
 
 /// Bytes read from a pipe at a time: what a pipe holds.
 const PIECE: usize = 64 * 1024;
 /// Bytes for the supervisor that may wait before requests have to.
 const OUTGOING: usize = 256 * 1024;
+
+/// How long a supervisor may look for changes without sending one.
+const SCAN_TIME: Duration = Duration::from_secs(60);
 
 /// A started command and everything that belongs to it.
 pub(super) struct Drive {
@@ -34,6 +38,8 @@ pub(super) struct Drive {
     pub(super) stdout: Option<Receiver>,
     pub(super) stderr: Option<Receiver>,
     pub(super) line: Line,
+    /// Takes the changes, when files were projected.
+    pub(super) changes: Option<ChangeDecoder>,
     /// The time that the command has.
     pub(super) timeout: Option<Duration>,
     /// Whether killing the stage leaves nobody behind, because its namespace dies with it.
@@ -47,6 +53,7 @@ struct Progress {
     /// Events that the reader has no room for. Pipes are read when there are none.
     waiting: VecDeque<ChildEvent>,
     exit: Option<Exit>,
+    changes: Option<ChangeSet>,
     failure: Option<SandboxError>,
     /// When the supervisor's time is over.
     backstop: Option<Instant>,
@@ -64,6 +71,7 @@ pub(super) async fn drive(drive: Drive) {
         outgoing: VecDeque::new(),
         waiting: VecDeque::new(),
         exit: None,
+        changes: None,
         failure: None,
         backstop,
         requests_open: true,
@@ -246,7 +254,7 @@ impl Progress {
                 Ok(exit) => {
                     self.exit = Some(exit);
                     self.drive.line.window.close();
-                    self.backstop = Some(Instant::now() + PATIENCE);
+                    self.backstop = Some(Instant::now() + self.last_time());
                 }
                 Err(error) => self.fail(format!("it broke the protocol: {error}")),
             },
@@ -254,7 +262,31 @@ impl Progress {
                 Ok(failure) => self.fail(failure.to_string()),
                 Err(error) => self.fail(format!("it broke the protocol: {error}")),
             },
+            kind if self.exit.is_some() && ChangeDecoder::takes(kind) => self.take_change(frame),
             kind => self.fail(format!("it broke the protocol: a frame {kind:?} came while the command ran")),
+        }
+    }
+
+    /// How long the supervisor may be silent behind the end of the command.
+    fn last_time(&self) -> Duration {
+        if self.drive.changes.is_some() { SCAN_TIME } else { PATIENCE }
+    }
+
+    fn take_change(&mut self, frame: &Frame) {
+        self.backstop = Some(Instant::now() + self.last_time());
+        match self.drive.changes.as_mut().map(|decoder| decoder.frame(frame)) {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(changes))) => {
+                self.changes = Some(changes);
+                self.drive.changes = None;
+            }
+            Some(Err(error)) => {
+                self.drive.changes = None;
+                self.failure = self.failure.take().or(Some(error.into()));
+            }
+            // What follows a refusal, or comes unasked.
+            None if self.failure.is_some() => {}
+            None => self.fail("it broke the protocol: changes came that nobody had asked for".into()),
         }
     }
 
@@ -279,6 +311,8 @@ impl Progress {
             self.outgoing.extend(encode(FrameKind::Kill, &[]).unwrap_or_default());
             self.backstop = Some(Instant::now() + PATIENCE);
             self.converse();
+        } else if self.drive.changes.is_some() {
+            self.fail("it was ended while it brought the changes back".into());
         }
     }
 
@@ -302,9 +336,7 @@ impl Progress {
         self.outer_ended = true;
         // Its last words are in the connection.
         self.converse();
-        if self.exit.is_none() || self.failure.is_some() {
-            self.hung_up();
-        }
+        self.hung_up();
         self.backstop = Some(Instant::now() + PATIENCE);
     }
 
@@ -313,6 +345,8 @@ impl Progress {
         self.drive.control = None;
         if self.exit.is_none() {
             self.fail("it ended before the command did".into());
+        } else if self.drive.changes.is_some() {
+            self.fail("it ended before the changes were whole".into());
         }
     }
 
@@ -333,12 +367,15 @@ impl Progress {
     /// Everything is over: reaps the stage and tells how it ended.
     async fn finish(mut self) {
         self.drive.outer.reap();
-        let last = match (self.failure.take(), self.exit.take()) {
-            (Some(failure), _) => ChildEvent::Failed(failure),
-            (None, Some(exit)) => ChildEvent::Exited(exit),
-            (None, None) => return,
-        };
-        // dropped: nobody listens any more
-        let _ = self.drive.line.events.send(last).await;
+        let Self { drive, exit, changes, failure, .. } = self;
+        let told = [
+            exit.map(ChildEvent::Exited),
+            changes.filter(|_| failure.is_none()).map(ChildEvent::Changes),
+            failure.map(ChildEvent::Failed),
+        ];
+        for event in told.into_iter().flatten() {
+            // dropped: nobody listens any more
+            let _ = drive.line.events.send(event).await;
+        }
     }
 }

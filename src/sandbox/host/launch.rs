@@ -14,7 +14,8 @@ use super::outer::Outer;
 use super::spawner::{Ends, Spawner};
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode_json};
-use crate::sandbox::linux::setup::{Ready, StageFailure, StageSetup, StartFailed, SupervisorSetup};
+use crate::sandbox::linux::setup::{Ready, StageFailure, StageSetup, StartFailed, Started, SupervisorSetup};
+use crate::sandbox::projection::{ChangeDecoder, Projected, Projection};
 use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 
 /// How long the set-up may take, without the projection. Measured in milliseconds; this is for a machine in trouble.
@@ -38,13 +39,32 @@ struct Launch {
 }
 
 /// Starts a command. Giving up waiting for this ends whatever was started.
-pub(in crate::sandbox) async fn launch(spawner: &Arc<Spawner>, plan: Plan) -> Result<SandboxedChild, SandboxError> {
+pub(in crate::sandbox) async fn launch(
+    spawner: &Arc<Spawner>,
+    plan: Plan,
+    projection: Option<Projection>,
+) -> Result<SandboxedChild, SandboxError> {
     let mut launch = begin(spawner).await.map_err(|error| failure("start the stage", error))?;
-    let setup = launch.set_up(&plan);
-    let ready = match tokio::time::timeout(SETUP_TIME, setup).await {
-        Ok(answer) => answer?,
-        Err(_) => return Err(failure("set up", format!("there was no answer for {} s", SETUP_TIME.as_secs()))),
+    let ready = in_time(launch.set_up(&plan)).await?;
+    let changes = match projection {
+        Some(projection) => {
+            let limits = projection.limits().clone();
+            let projected;
+            (launch.control, projected) = match send(launch.control, projection).await? {
+                Sent::Whole(control, projected) => (control, projected),
+                Sent::Refused(control) => {
+                    launch.control = control;
+                    return Err(match in_time(launch.expect::<Started>(FrameKind::Started, &plan)).await {
+                        Ok(_) => broken(&"it started without its files"),
+                        Err(error) => error,
+                    });
+                }
+            };
+            Some(ChangeDecoder::new(limits, projected))
+        }
+        None => None,
     };
+    let Started { .. } = in_time(launch.expect(FrameKind::Started, &plan)).await?;
     let Plan { setup, .. } = plan;
     let report = SandboxReport {
         level: setup.level,
@@ -63,10 +83,85 @@ pub(in crate::sandbox) async fn launch(spawner: &Arc<Spawner>, plan: Plan) -> Re
         stdout: Some(stdout),
         stderr: Some(stderr),
         line,
+        changes,
         timeout: setup.timeout_ms.map(Duration::from_millis),
         contained: matches!(setup.backend, Backend::Namespaces | Backend::Bubblewrap),
     }));
     Ok(child)
+}
+
+async fn in_time<T>(step: impl Future<Output = Result<T, SandboxError>>) -> Result<T, SandboxError> {
+    match tokio::time::timeout(SETUP_TIME, step).await {
+        Ok(answer) => answer,
+        Err(_) => Err(failure("set up", format!("there was no answer for {} s", SETUP_TIME.as_secs()))),
+    }
+}
+
+fn broken(how: &dyn std::fmt::Display) -> SandboxError {
+    SandboxError::Supervisor { message: format!("it broke the protocol: {how}") }
+}
+
+/// What became of a projection.
+enum Sent {
+    Whole(UnixStream, Projected),
+    /// The supervisor took no more. It says why.
+    Refused(UnixStream),
+}
+
+/// Ends a connection, also for a thread that is blocked on it.
+struct HangUp(Option<StdStream>);
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        if let Some(control) = &self.0 {
+            // dropped: the peer was quicker
+            let _ = control.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+/// A connection that remembers whether it was the one to fail.
+struct Watched {
+    control: StdStream,
+    failed: bool,
+}
+
+impl io::Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.control.write(bytes);
+        self.failed |= written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.control.flush()
+    }
+}
+
+/// Sends the projection from a thread of its own, because its source blocks.
+async fn send(control: UnixStream, projection: Projection) -> Result<Sent, SandboxError> {
+    let failed = |error: io::Error| SandboxError::Projection { message: error.to_string() };
+    let control = control.into_std().map_err(failed)?;
+    control.set_nonblocking(false).map_err(failed)?;
+    let mut hang_up = HangUp(Some(control.try_clone().map_err(failed)?));
+    let sending = tokio::task::spawn_blocking(move || {
+        let mut watched = Watched { control, failed: false };
+        let projected = projection.send(&mut watched);
+        (watched, projected)
+    });
+    let (watched, projected) = sending.await.map_err(|error| failed(io::Error::other(error)))?;
+    let projected = match projected {
+        Ok(projected) => Some(projected),
+        Err(_) if watched.failed => None,
+        Err(error) => return Err(failed(error)),
+    };
+    hang_up.0 = None;
+    watched.control.set_nonblocking(true).map_err(failed)?;
+    let control = UnixStream::from_std(watched.control).map_err(failed)?;
+    Ok(match projected {
+        Some(projected) => Sent::Whole(control, projected),
+        None => Sent::Refused(control),
+    })
 }
 
 fn failure(stage: &str, message: impl ToString) -> SandboxError {
@@ -90,7 +185,7 @@ async fn begin(spawner: &Arc<Spawner>) -> io::Result<Launch> {
 }
 
 impl Launch {
-    /// Until the command runs, or an answer says why it does not.
+    /// Until the supervisor has said what holds.
     async fn set_up(&mut self, plan: &Plan) -> Result<Ready, SandboxError> {
         let spec = |error: io::Error| SandboxError::Spec {
             what: format!("the command is too long to be handed over: {error}"),
@@ -105,7 +200,6 @@ impl Launch {
         if !missing.is_empty() {
             return Err(failure("verify", format!("{missing} is required and does not hold")));
         }
-        let _: crate::sandbox::linux::setup::Started = self.expect(FrameKind::Started, plan).await?;
         Ok(ready)
     }
 
@@ -115,7 +209,7 @@ impl Launch {
         kind: FrameKind,
         plan: &Plan,
     ) -> Result<T, SandboxError> {
-        let broken = |error: io::Error| SandboxError::Supervisor { message: format!("it broke the protocol: {error}") };
+        let broken = |error: io::Error| broken(&error);
         let Some(frame) = self.frame().await.map_err(broken)? else { return Err(self.last_words().await) };
         match frame.kind {
             FrameKind::Failed => Err(refused(frame.json::<StageFailure>().map_err(broken)?, plan)),

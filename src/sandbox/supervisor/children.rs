@@ -34,6 +34,9 @@ impl Children {
         let init = getpid() == Pid::from_raw(1);
         if !init {
             nix::sys::prctl::set_child_subreaper(true)?;
+            // The kernel's signal at the death of the gateway would end this process before it could end the others. The end of the control
+            // connection tells of it as well.
+            nix::sys::prctl::set_pdeathsig(None)?;
         }
         Ok(Self { init })
     }

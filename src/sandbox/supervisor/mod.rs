@@ -22,6 +22,7 @@ mod stdin;
 mod watch;
 
 use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -32,7 +33,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::frames::{FrameKind, read_json, write_json};
 use super::linux::setup::{Ready, StageFailure, StartFailed, Started, SupervisorSetup};
-use super::{Backend, SandboxLevel, Stdin};
+use super::projection::{self, Baseline};
+use super::{Backend, SandboxLevel, Stdin, VIRTUAL_WORKSPACE};
 use children::Children;
 pub(crate) use children::process_stat;
 
@@ -88,6 +90,7 @@ fn supervise(control: &mut UnixStream) -> Result<(), Stop> {
         return Err(StageFailure { stage: "verify".into(), message, missing }.into());
     }
     write_json(control, FrameKind::Ready, &ready).map_err(at("tell the gateway"))?;
+    let projected = if setup.projection { Some(Tree::receive(control)?) } else { None };
     let signals = signals().map_err(at("watch signals"))?;
     let begun = std::time::Instant::now();
     let mut child = start(&setup)?;
@@ -105,7 +108,25 @@ fn supervise(control: &mut UnixStream) -> Result<(), Stop> {
     if !told {
         return Err(StageFailure::new("report", "the gateway is gone").into());
     }
+    if let Some(tree) = projected {
+        projection::scan(tree.root.as_fd(), &tree.baseline, control).map_err(at("report the changes"))?;
+    }
     Ok(())
+}
+
+/// The virtual workspace as it was brought in.
+struct Tree {
+    root: OwnedFd,
+    baseline: Baseline,
+}
+
+impl Tree {
+    fn receive(control: &mut UnixStream) -> Result<Self, Stop> {
+        let failed = at::<std::io::Error>("projection");
+        let root = std::fs::File::open(VIRTUAL_WORKSPACE).map_err(&failed)?.into();
+        let baseline = projection::receive(control, OwnedFd::as_fd(&root)).map_err(&failed)?;
+        Ok(Self { root, baseline })
+    }
 }
 
 fn tell(control: &mut UnixStream, rest: &[u8], exit: &super::Exit) -> std::io::Result<()> {

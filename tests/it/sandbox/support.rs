@@ -72,6 +72,7 @@ pub(super) async fn collect(child: &mut SandboxedChild) -> Result<Ended, Sandbox
         match event {
             ChildEvent::Output { stream, bytes } => output.push(stream, &bytes),
             ChildEvent::Exited(how) => exit = Some(how),
+            ChildEvent::Changes(_) => panic!("nothing was projected"),
             ChildEvent::Failed(error) => return Err(error),
         }
     }
@@ -81,7 +82,7 @@ pub(super) async fn collect(child: &mut SandboxedChild) -> Result<Ended, Sandbox
 /// Without confinement, in a directory of its own.
 pub(super) async fn run_plain(command: CommandSpec) -> Result<Ended, SandboxError> {
     let workspace = tempfile::tempdir().expect("a directory");
-    let mut child = sandbox().start(&spec(SandboxLevel::None, workspace.path()), command).await?;
+    let mut child = sandbox().start(&spec(SandboxLevel::None, workspace.path()), command, None).await?;
     collect(&mut child).await
 }
 
