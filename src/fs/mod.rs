@@ -18,6 +18,7 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `mounted` | [`MountedFiles`]: other file systems beside a workspace, under names like `scratch:` |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -45,6 +46,7 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod mounted;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -64,6 +66,7 @@ pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, L
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use mounted::MountedFiles;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{

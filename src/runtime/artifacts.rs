@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::service::Runtime;
 use crate::core::{Result, RunId, ToolCallId, now_ms};
 use crate::session::message::{ContentBlock, KnownBlock};
-use crate::state::Artifact;
+use crate::state::{Artifact, ArtifactEntry};
 use crate::tools::ToolOutput;
 
 /// Kind of an image that a tool returned.
@@ -69,6 +69,27 @@ pub(super) fn media(run: &RunId, call: &ToolCallId, tool: &str, output: &ToolOut
             })
         })
         .collect()
+}
+
+/// What clients see of an artifact, in OpenClaw's shape.
+pub fn summary(entry: &ArtifactEntry) -> Value {
+    let (artifact, metadata) = (&entry.artifact, &entry.artifact.metadata);
+    let mime = metadata["mimeType"].as_str().unwrap_or("application/octet-stream");
+    let is_image = artifact.kind == MEDIA && mime.starts_with("image/");
+    json!({
+        "id": artifact.artifact_id,
+        "type": if is_image { "image" } else { artifact.kind.as_str() },
+        "title": metadata["title"].as_str().unwrap_or(&artifact.kind),
+        "mimeType": mime,
+        "sizeBytes": entry.bytes,
+        "agentId": entry.agent_id,
+        "runId": entry.run_id,
+        "sessionKey": entry.session_key,
+        "sessionId": entry.session_id,
+        "createdAt": artifact.created_at,
+        "source": metadata.get("tool").or_else(|| metadata.get("path")),
+        "download": {"mode": if entry.bytes.is_some() { "bytes" } else { "unsupported" }},
+    })
 }
 
 /// The same for the same content in the same run, and unique otherwise.

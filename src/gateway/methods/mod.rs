@@ -3,6 +3,7 @@
 mod agent;
 mod agents;
 mod args;
+mod artifacts;
 mod attachments;
 mod chat;
 mod config;
@@ -33,6 +34,7 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        artifacts::METHODS,
         config::METHODS,
         logs::METHODS,
         rpc::METHODS,
