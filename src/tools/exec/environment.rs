@@ -60,10 +60,10 @@ const GIT_HARMLESS: [&str; 8] = [
 ];
 
 /// One variable.
-pub type Variable = (OsString, OsString);
+pub(super) type Variable = (OsString, OsString);
 
 /// What every command of an agent gets. `inherited` is the gateway's environment, of which only the named variables are looked at.
-pub fn base(settings: &ExecSettings, level: SandboxLevel, inherited: impl Iterator<Item = Variable>) -> Vec<Variable> {
+pub(super) fn base(settings: &ExecSettings, level: SandboxLevel, inherited: impl Iterator<Item = Variable>) -> Vec<Variable> {
     let inherited: Vec<Variable> = inherited.collect();
     let own = |name: &str| inherited.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let mut variables: Vec<Variable> = Vec::new();

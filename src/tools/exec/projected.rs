@@ -56,7 +56,7 @@ impl Copy {
         }
         let files = self.files;
         let applied = blocking(move || {
-            files.apply_changes(&base, wanted, Some(&run)).map_err(|error| {
+            files.apply(&base, wanted, Some(&run)).map_err(|error| {
                 Failure::new(format!(
                     "The command ended, and nothing of what it changed was stored: {error}. {}.",
                     error.hint()

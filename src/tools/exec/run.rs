@@ -1,7 +1,6 @@
 //! One call of `exec`, from its arguments to its result.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
