@@ -227,7 +227,7 @@ impl From<FsError> for Error {
     fn from(error: FsError) -> Self {
         let kind = match &error {
             FsError::NotFound { .. } | FsError::NoVersion { .. } => ErrorKind::NotFound,
-            FsError::Exists { .. } | FsError::NotEmpty { .. } | FsError::Changed { .. } => ErrorKind::Conflict,
+            FsError::Exists { .. } | FsError::Changed { .. } | FsError::NotEmpty { .. } => ErrorKind::Conflict,
             FsError::OutsideRoot { .. } | FsError::Symlink { .. } | FsError::Protected { .. } => ErrorKind::Policy,
             FsError::NotAFile { .. } | FsError::NotADirectory { .. } | FsError::InvalidPath { .. } => ErrorKind::User,
             FsError::TooLarge { .. } | FsError::Quota { .. } => ErrorKind::TooLarge,

@@ -141,6 +141,11 @@ impl HostCapabilityFs {
         &self.root
     }
 
+    /// The same without symbolic links: what a sandbox is given.
+    pub fn real_root(&self) -> &Path {
+        &self.real_root
+    }
+
     /// How surely paths stay below the root on this host.
     pub fn containment(&self) -> Containment {
         self.containment

@@ -10,6 +10,7 @@
 //! | `arguments` | validation, with leniency for habits models bring from other harnesses |
 //! | `support` | blocking work, failures, output bounds shared by the tools |
 //! | `read` `write` `edit` `ls` `find` `grep` | one tool each |
+//! | `exec` `process` | commands in the sandbox; those that go on in the background |
 //! | `replace`, `diff` | exact text replacement; unified diffs |
 //! | `lines`, `image` | bounded line reading; image formats by their first bytes |
 //! | `ignore_rules` | `.gitignore` files met on a walk |
@@ -48,6 +49,7 @@ mod arguments;
 pub mod context;
 mod diff;
 mod edit;
+pub mod exec;
 mod filter;
 mod find;
 mod grep;
@@ -55,6 +57,7 @@ mod ignore_rules;
 mod image;
 mod lines;
 mod ls;
+pub mod process;
 mod read;
 mod replace;
 mod set;
@@ -68,6 +71,8 @@ pub use context::{
     AgentFilesystem, ApprovalDecision, ApprovalRequest, Approver, CallIdentity, NobodyToAsk, ProgressSink, ToolContext,
     ToolProgress,
 };
+pub use exec::{ExecContext, ExecFiles};
+pub use process::ProcessRegistry;
 pub use set::ToolSet;
 
 /// What a tool gives back.
