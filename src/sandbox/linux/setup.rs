@@ -121,28 +121,6 @@ pub struct StartFailed {
     pub not_found: bool,
 }
 
-/// `EXITED`: how the command ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Exit {
-    /// The exit code, when it ended by itself.
-    pub code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// It was ended because its time was over.
-    pub timed_out: bool,
-    /// It was ended because the gateway asked for it.
-    pub killed: bool,
-    /// The bound that ended it, where that is known: `memory`, `cpu`, `file_size`.
-    pub reason: Option<String>,
-    /// From start to end, in milliseconds.
-    pub duration_ms: u64,
-    /// Processor time of the command and of those of its children that were waited for, in milliseconds.
-    pub cpu_ms: u64,
-    /// The largest resident set of one of its processes, in bytes.
-    pub max_rss_bytes: u64,
-}
-
 /// Text of the operating system: a JSON string where it is UTF-8, else a list of bytes. Short for what is usual, exact for what is not.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
