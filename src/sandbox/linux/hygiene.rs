@@ -1,5 +1,6 @@
 //! What every stage does first: it takes nothing over from the gateway but its three streams, and does not outlive its parent.
 
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -32,12 +33,15 @@ pub fn detach() -> Result<(), StageFailure> {
 }
 
 /// Closes every descriptor above 2: database, sockets and secrets that the gateway may hold without close-on-exec.
-pub fn close_inherited() -> Result<(), StageFailure> {
+/// `control` is ours, and stays.
+pub fn close_inherited(control: &impl AsRawFd) -> Result<(), StageFailure> {
+    let control = control.as_raw_fd();
     let mut open = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd").at("list of open files")? {
         let entry = entry.at("list of open files")?;
         if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
             && number > 2
+            && number != control
         {
             open.push(number);
         }

@@ -4,7 +4,6 @@
 //! (Linux 5.14 and later), so it is set inside, where it counts the sandbox alone. The kernel never applies it to its own root user.
 
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::geteuid;
 
 use super::setup::{At, StageFailure};
 use crate::sandbox::{Guarantee, Guarantees, Limits};
@@ -52,7 +51,9 @@ pub fn inside(
         lower(Resource::RLIMIT_DATA, limits.memory_bytes)?;
         if bounds.granted.contains(Guarantee::PidsLimit) {
             bounds.granted.insert(Guarantee::MemLimit);
-            bounds.notes.push("memory is bounded for each process, not for all together: no control group can be used".into());
+            bounds
+                .notes
+                .push("memory is bounded for each process, not for all together: no control group can be used".into());
         }
     }
     Ok(bounds)
@@ -67,12 +68,6 @@ fn counts_per_namespace() -> bool {
 fn at_least(release: &str, wanted: (u32, u32)) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= wanted
-}
-
-/// Whether this process is the kernel's root user outside of all user namespaces, as its user map tells. `/proc/self/uid_map` maps `inside
-/// outside count`; the outer number is as the parent namespace sees it, which the outer stage knows as its own user.
-pub fn is_root() -> bool {
-    geteuid().is_root()
 }
 
 #[cfg(test)]

@@ -18,9 +18,8 @@ pub struct Status {
 impl Status {
     /// From the text of the file. `None` when a line is missing.
     pub fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-        };
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
         let hex = |name: &str| field(name).and_then(|value| u64::from_str_radix(value, 16).ok());
         Some(Self {
             capabilities: hex("CapInh")? | hex("CapPrm")? | hex("CapEff")? | hex("CapAmb")?,
@@ -35,8 +34,9 @@ impl Status {
         let mut text = String::new();
         file.rewind()?;
         file.read_to_string(&mut text)?;
-        Self::parse(&text)
-            .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "/proc/self/status has other lines than known"))
+        Self::parse(&text).ok_or_else(|| {
+            std::io::Error::new(std::io::ErrorKind::InvalidData, "/proc/self/status has other lines than known")
+        })
     }
 
     /// Whether no capability is held or can be gained. The bounding set matters only to a process that may gain privileges.
