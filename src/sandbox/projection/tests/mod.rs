@@ -1,0 +1,1 @@
+//! Two real trees and a real socket.

@@ -1,0 +1,4 @@
+//! Commands in sandboxes, with real processes.
+
+mod runner;
+mod support;
