@@ -1,4 +1,5 @@
 //! Commands in sandboxes, with real processes.
 
+mod attacks;
 mod runner;
 mod support;
