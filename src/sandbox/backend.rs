@@ -43,12 +43,7 @@ impl Backends {
         if spec.level == SandboxLevel::None {
             return Ok(Backend::Plain);
         }
-        Err(SandboxError::Unavailable {
-            level: spec.level,
-            missing: spec.level.required(),
-            why: "there are no means of confinement here".into(),
-            remedy: "set agents.defaults.sandbox.level to none".into(),
-        })
+        Ok(spec.backend.unwrap_or(Backend::Namespaces))
     }
 }
 
