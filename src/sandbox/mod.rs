@@ -20,6 +20,7 @@ mod output;
 pub mod projection;
 mod report;
 mod roles;
+mod run;
 mod runner;
 mod spec;
 #[cfg(target_os = "linux")]
@@ -33,6 +34,7 @@ pub use level::SandboxLevel;
 pub use output::{Captured, Text};
 pub use report::{Backend, SandboxReport};
 pub use roles::role;
+pub use run::Finished;
 pub use runner::{Sandbox, SandboxOptions};
 pub use spec::{CommandSpec, Limits, Mount, SandboxSpec, Stdin, Workspace};
 
