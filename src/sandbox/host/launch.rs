@@ -16,6 +16,7 @@ use super::spawner::{Ends, Spawner};
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode_json};
 use crate::sandbox::linux::setup::{Ready, StageFailure, StartFailed, Started};
+use crate::sandbox::outlet::Outlet;
 use crate::sandbox::projection::{ChangeDecoder, Projected, Projection};
 use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 
@@ -75,8 +76,7 @@ pub(super) async fn launch(
         control: Some(control),
         decoder,
         outer,
-        stdout: Some(stdout),
-        stderr: Some(stderr),
+        outlet: Outlet::new(stdout, stderr, line.events.clone()),
         line,
         changes,
         timeout: setup.timeout_ms.map(Duration::from_millis),
