@@ -15,6 +15,7 @@ use super::PATIENCE;
 use super::outer::Outer;
 use crate::sandbox::child::{Line, Request};
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode};
+use crate::sandbox::linux::cgroup::ControlGroup;
 use crate::sandbox::linux::setup::StageFailure;
 use crate::sandbox::outlet::{Outlet, Ready};
 use crate::sandbox::projection::{ChangeDecoder, ChangeSet};
@@ -37,6 +38,8 @@ pub(super) struct Drive {
     pub(super) line: Line,
     /// Takes the changes, when files were projected.
     pub(super) changes: Option<ChangeDecoder>,
+    /// Bounds the command where that is possible.
+    pub(super) group: Option<ControlGroup>,
     /// The time that the command has.
     pub(super) timeout: Option<Duration>,
     /// Whether killing the stage leaves nobody behind, because its namespace dies with it.
@@ -308,13 +311,23 @@ impl Progress {
         if !self.drive.contained {
             self.drive.outer.kill_session();
         }
+        if let Some(group) = &self.drive.group {
+            // dropped: what it could have ended, the end of the namespace or of the session ends
+            let _ = group.kill();
+        }
         self.backstop = Some(Instant::now() + PATIENCE);
     }
 
     /// Everything is over: reaps the stage and tells how it ended.
     async fn finish(mut self) {
         self.drive.outer.reap();
-        let Self { drive, exit, changes, failure, .. } = self;
+        let Self { drive, mut exit, changes, failure, .. } = self;
+        if let (Some(group), Some(exit)) = (drive.group, &mut exit)
+            && !exit.success()
+            && group.out_of_memory()
+        {
+            exit.reason = Some("memory".into());
+        }
         let told = [
             exit.map(ChildEvent::Exited),
             changes.filter(|_| failure.is_none()).map(ChildEvent::Changes),

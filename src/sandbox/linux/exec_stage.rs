@@ -53,12 +53,17 @@ impl From<StageFailure> for NotStarted {
 /// A command that runs restricted.
 #[derive(Debug)]
 pub struct Confined {
-    /// The command. Its standard input is there when it has a pipe.
-    pub child: Child,
+    child: Option<Child>,
     /// What holds.
     pub ready: Ready,
-    /// Its directory for temporary files, which ends with this value.
-    pub private: PrivateDirectory,
+    _private: PrivateDirectory,
+}
+
+impl Confined {
+    /// The command, once. Its standard input is there when it has a pipe. Its directory for temporary files ends with this value.
+    pub fn take_child(&mut self) -> Option<Child> {
+        self.child.take()
+    }
 }
 
 /// Starts `program`, with the arguments of `setup`, in `directory`. The command has not run before what is required holds.
@@ -91,7 +96,7 @@ pub fn start(setup: &SupervisorSetup, program: &Path, directory: &Path) -> Resul
     match converse(&mut channel, &message) {
         Ok(ready) => {
             child.stdin = writer.map(|writer| ChildStdin::from(OwnedFd::from(writer)));
-            Ok(Confined { child, ready, private })
+            Ok(Confined { child: Some(child), ready, _private: private })
         }
         Err(failure) => {
             // dropped: the stage has ended itself; what matters is its failure
