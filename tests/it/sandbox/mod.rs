@@ -2,5 +2,6 @@
 
 mod attacks;
 mod chain;
+mod process;
 mod runner;
 mod support;
