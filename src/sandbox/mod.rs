@@ -10,9 +10,11 @@ mod guarantees;
 mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod macos;
 pub mod projection;
 mod report;
 mod spec;
+pub mod windows;
 
 pub use error::SandboxError;
 pub use exit::{Exit, Stream};
