@@ -8,6 +8,8 @@ use crate::sandbox::{CommandSpec, Guarantee, Guarantees, Limits, SandboxError, S
 
 /// Part of every macOS; never looked for in a `PATH`.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
+/// Descriptors that a careless parent may have left open.
+const CLOSED: &str = "3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
 /// Bytes in a block of `ulimit -f`.
 const BLOCK: u64 = 512;
 
@@ -39,9 +41,8 @@ pub fn claims(spec: &SandboxSpec) -> Guarantees {
 /// The script of the shell between `sandbox-exec` and the command. It holds numbers only; the command comes as its arguments. The bound of
 /// a file's size is a promise; those of open files and processor time are set if the system lets them.
 fn limits_script(limits: &Limits) -> String {
-    let closed: String = (3..=9).map(|descriptor| format!(" {descriptor}>&-")).collect();
     format!(
-        "ulimit -c 0 && ulimit -f {} || exit 126; ulimit -n {} 2>/dev/null; ulimit -t {} 2>/dev/null; exec{closed}; exec \"$@\"",
+        "ulimit -c 0 && ulimit -f {} || exit 126; ulimit -n {} 2>/dev/null; ulimit -t {} 2>/dev/null; exec {CLOSED}; exec \"$@\"",
         limits.file_bytes.div_ceil(BLOCK),
         limits.open_files,
         limits.cpu_seconds,

@@ -1,7 +1,6 @@
 //! The text of the profile. Paths are never part of it: they are parameters, so that no name of a file can end a string and add a rule.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::sandbox::{SandboxError, SandboxLevel, SandboxSpec, Workspace};
@@ -110,15 +109,13 @@ impl Profile {
     /// Adds a rule about a subtree.
     fn subtree(&mut self, rule: &str, name: &str, path: &Path) {
         let parameter = self.parameter(name, path);
-        // dropped: writing to a string does not fail
-        let _ = writeln!(self.text, "({rule} (subpath {parameter}))");
+        self.text.push_str(&format!("({rule} (subpath {parameter}))\n"));
     }
 
     /// Adds a rule about one path.
     fn one(&mut self, rule: &str, name: &str, path: &Path) {
         let parameter = self.parameter(name, path);
-        // dropped: writing to a string does not fail
-        let _ = writeln!(self.text, "({rule} (literal {parameter}))");
+        self.text.push_str(&format!("({rule} (literal {parameter}))\n"));
     }
 }
 
