@@ -31,6 +31,7 @@ mod rpc_methods;
 mod rpc_schema;
 mod rpc_sessions;
 mod rpc_shutdown;
+mod sandbox;
 mod support;
 mod third_party;
 mod turns;
