@@ -16,6 +16,7 @@ mod level;
 pub mod linux;
 #[cfg(unix)]
 mod outlet;
+pub mod macos;
 mod output;
 mod probe;
 pub mod projection;
@@ -26,6 +27,7 @@ mod runner;
 mod spec;
 #[cfg(target_os = "linux")]
 mod supervisor;
+pub mod windows;
 
 pub use child::{ChildEvent, ChildHandle, SandboxedChild};
 pub use error::SandboxError;
