@@ -2,7 +2,16 @@
 
 /// OpenClaw's group names, as far as the tools in them exist here.
 const GROUPS: &[(&str, &[&str])] =
-    &[("group:fs", &["read", "write", "edit", "ls", "find", "grep"]), ("group:openclaw", &["*"])];
+    &[("group:fs", &["read", "write", "edit", "ls", "find", "grep"]), ("group:runtime", &["exec", "process"]), ("group:openclaw", &["*"])];
+
+/// Other names for a tool, in rules and in calls: OpenClaw's own, and those of harnesses that models have learned.
+const ALIASES: &[(&str, &str)] =
+    &[("bash", "exec"), ("shell", "exec"), ("run_command", "exec"), ("run_shell_command", "exec"), ("terminal", "exec")];
+
+/// The tool that a name means; a tool's own name means itself.
+pub(super) fn tool_name(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, tool)| tool)
+}
 
 /// Whether `name` may run. An empty `allow` allows all; `deny` wins.
 pub(super) fn permits(name: &str, allow: &[String], deny: &[String]) -> bool {
@@ -14,7 +23,7 @@ fn matches(rule: &str, name: &str) -> bool {
     let rule = rule.trim().to_ascii_lowercase();
     match GROUPS.iter().find(|(group, _)| *group == rule) {
         Some((_, members)) => members.iter().any(|member| wildcard(member, name)),
-        None => wildcard(&rule, name),
+        None => wildcard(tool_name(&rule), name),
     }
 }
 
@@ -54,6 +63,8 @@ mod tests {
             assert!(!check(name, &[], &["group:fs"]));
             assert!(!check(name, &["group:runtime"], &[]));
         }
+        assert!(check("exec", &["Group:Runtime"], &[]) && check("process", &["group:runtime"], &[]));
+        assert!(check("exec", &["bash"], &[]) && !check("exec", &[], &["Shell"]) && !check("process", &["bash"], &[]));
         assert!(!check("exec", &["group:fs"], &[]));
         assert!(check("grep", &["g*"], &[]) && check("grep", &["*re*"], &[]) && !check("grep", &["g*d"], &[]));
     }

@@ -99,6 +99,7 @@ impl ToolSet {
     }
 
     fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.tools.iter().find(|tool| tool.spec().name == name)
+        let by_name = |name: &str| self.tools.iter().find(|tool| tool.spec().name == name);
+        by_name(name).or_else(|| by_name(filter::tool_name(name)))
     }
 }
