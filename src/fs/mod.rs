@@ -70,6 +70,7 @@ pub use mounted::MountedFiles;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{
-    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
+    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,
+    VfsLimits, VfsNode, VirtualAgentFs,
 };
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

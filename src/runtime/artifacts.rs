@@ -114,7 +114,7 @@ impl Runtime {
             return;
         }
         let runtime = self.clone();
-        tokio::spawn(async move {
+        self.shared.chores.spawn(async move {
             match runtime.prune_artifacts(now.saturating_sub(DAY_MS.saturating_mul(days))).await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "old artifacts were deleted"),

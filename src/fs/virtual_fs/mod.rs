@@ -19,11 +19,13 @@
 //! | `upload` | large files in pieces |
 //! | `versions` | snapshots, differences, history, restore |
 //! | `project` | a tree as a stream |
+//! | `change_set` | several changes by a tool, all or none |
 //! | `apply`, `merge` | a command's changes, with conflicts |
 
 mod access;
 mod agent_files;
 mod apply;
+mod change_set;
 mod limits;
 mod merge;
 mod namespace;

@@ -326,17 +326,15 @@ impl Progress {
             // Somebody holds the pipes although everything that could be found was killed.
             self.drive.stdout = None;
             self.drive.stderr = None;
-            self.drive.control = None;
+            self.hung_up();
         } else {
             self.fail("it did not end the command in time and was killed".into());
         }
     }
 
+    /// Its last words and its last output are still to be read; the connection and the pipes end behind them.
     fn outer_ended(&mut self) {
         self.outer_ended = true;
-        // Its last words are in the connection.
-        self.converse();
-        self.hung_up();
         self.backstop = Some(Instant::now() + PATIENCE);
     }
 

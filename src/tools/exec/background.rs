@@ -58,11 +58,7 @@ impl Stay {
         let note = format!("running in the background as {}; see process", session.id());
         let kept = Duration::from_millis(exec.settings.cleanup_ms);
         tokio::spawn(watch(child, session, registry, guard, kept, place));
-        Ok(ToolOutput {
-            details: Some(details),
-            sandbox: Some(report),
-            ..ToolOutput::text(with_notes(text, &[note]))
-        })
+        Ok(ToolOutput { details: Some(details), sandbox: Some(report), ..ToolOutput::text(with_notes(text, &[note])) })
     }
 }
 

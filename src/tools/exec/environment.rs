@@ -63,7 +63,11 @@ const GIT_HARMLESS: [&str; 8] = [
 pub(super) type Variable = (OsString, OsString);
 
 /// What every command of an agent gets. `inherited` is the gateway's environment, of which only the named variables are looked at.
-pub(super) fn base(settings: &ExecSettings, level: SandboxLevel, inherited: impl Iterator<Item = Variable>) -> Vec<Variable> {
+pub(super) fn base(
+    settings: &ExecSettings,
+    level: SandboxLevel,
+    inherited: impl Iterator<Item = Variable>,
+) -> Vec<Variable> {
     let inherited: Vec<Variable> = inherited.collect();
     let own = |name: &str| inherited.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let mut variables: Vec<Variable> = Vec::new();
@@ -223,9 +227,25 @@ mod tests {
         assert!(text.contains("LANG=de_DE.UTF-8\n") && !text.contains("C.UTF-8"), "{text}");
         assert!(text.ends_with("CI=1\nPYTHONPATH=src\nGIT_AUTHOR_NAME=A"), "{text}");
         for name in [
-            "PATH", "LD_PRELOAD", "ld_library_path", "LD_AUDIT", "BASH_ENV", "ENV", "PROMPT_COMMAND", "PYTHONSTARTUP",
-            "NODE_OPTIONS", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "PERL5OPT", "RUBYOPT", "IFS", "SHELLOPTS", "BASHOPTS",
-            "PS4", "BASH_FUNC_ls", "DYLD_INSERT_LIBRARIES",
+            "PATH",
+            "LD_PRELOAD",
+            "ld_library_path",
+            "LD_AUDIT",
+            "BASH_ENV",
+            "ENV",
+            "PROMPT_COMMAND",
+            "PYTHONSTARTUP",
+            "NODE_OPTIONS",
+            "GIT_SSH_COMMAND",
+            "GIT_CONFIG_COUNT",
+            "PERL5OPT",
+            "RUBYOPT",
+            "IFS",
+            "SHELLOPTS",
+            "BASHOPTS",
+            "PS4",
+            "BASH_FUNC_ls",
+            "DYLD_INSERT_LIBRARIES",
         ] {
             let before = variables.clone();
             let failure = extend(&mut variables, &given(&[(name, "x")])).unwrap_err();

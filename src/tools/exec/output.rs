@@ -99,7 +99,9 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&seen);
         let mut output = Output::new(
-            Arc::new(move |progress: ToolProgress| sink.lock().unwrap().push(format!("{}:{}", progress.stream, progress.text))),
+            Arc::new(move |progress: ToolProgress| {
+                sink.lock().unwrap().push(format!("{}:{}", progress.stream, progress.text))
+            }),
             false,
             false,
         );

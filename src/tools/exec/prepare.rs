@@ -39,7 +39,9 @@ impl Guard {
             let after = guard.files.protected_existing(ScanBounds::default())?;
             Ok(protected_changes(&guard.before, &after).iter().map(ToString::to_string).collect())
         });
-        looked.await.unwrap_or_else(|failure| vec![format!("the protected files could not be checked: {}", failure.text())])
+        looked
+            .await
+            .unwrap_or_else(|failure| vec![format!("the protected files could not be checked: {}", failure.text())])
     }
 }
 
@@ -49,9 +51,7 @@ pub(super) async fn prepare(exec: &ExecContext, request: &Request) -> Result<Pre
     environment::extend(&mut env, &request.env)?;
     let (files, workdir) = (exec.files.clone(), request.workdir.clone());
     let (root, cwd) = blocking(move || match &files {
-        ExecFiles::Host(files) => {
-            Ok((files.real_root().to_owned(), directory(files.as_ref(), workdir.as_deref())?))
-        }
+        ExecFiles::Host(files) => Ok((files.real_root().to_owned(), directory(files.as_ref(), workdir.as_deref())?)),
         ExecFiles::Virtual(files) => {
             Ok((PathBuf::from(VIRTUAL_WORKSPACE), directory(files.as_ref(), workdir.as_deref())?))
         }
@@ -92,6 +92,8 @@ fn directory(files: &dyn AgentFiles, workdir: Option<&str>) -> Result<RelPath, F
     }
     match files.stat(&path)?.kind {
         EntryKind::Directory => Ok(path),
-        _ => Err(Failure::new(format!("workdir {path} is not a directory. Give a directory of the workspace, or leave it out."))),
+        _ => Err(Failure::new(format!(
+            "workdir {path} is not a directory. Give a directory of the workspace, or leave it out."
+        ))),
     }
 }

@@ -20,15 +20,14 @@ impl ExecProfile {
     pub fn from_settings(settings: &SandboxSettings) -> Result<Self, SandboxError> {
         let level = match &settings.level {
             None => SandboxLevel::Strict,
-            Some(name) => SandboxLevel::parse(name).ok_or_else(|| {
-                unknown("level", name, &SandboxLevel::ALL.map(SandboxLevel::as_str))
-            })?,
+            Some(name) => SandboxLevel::parse(name)
+                .ok_or_else(|| unknown("level", name, &SandboxLevel::ALL.map(SandboxLevel::as_str)))?,
         };
         let backend = match &settings.backend {
             None => None,
-            Some(name) => Some(
-                Backend::parse(name).ok_or_else(|| unknown("backend", name, &Backend::ALL.map(Backend::as_str)))?,
-            ),
+            Some(name) => {
+                Some(Backend::parse(name).ok_or_else(|| unknown("backend", name, &Backend::ALL.map(Backend::as_str)))?)
+            }
         };
         let allow_missing = settings
             .allow_missing
@@ -187,7 +186,9 @@ mod tests {
         let backend = SandboxSettings { backend: Some("docker".into()), ..SandboxSettings::default() };
         insta::assert_snapshot!(refused(backend), @r#"sandbox.backend "docker" does not exist; known: namespaces, bubblewrap, landlock, seatbelt, jobobject, plain"#);
         let missing = SandboxSettings { allow_missing: vec!["magic".into()], ..SandboxSettings::default() };
-        assert!(refused(missing).starts_with("sandbox.allowMissing \"magic\" does not exist; known: fs_write_confined"));
+        assert!(
+            refused(missing).starts_with("sandbox.allowMissing \"magic\" does not exist; known: fs_write_confined")
+        );
         let network = SandboxSettings { network: Some(true), ..SandboxSettings::default() };
         insta::assert_snapshot!(refused(network), @r#"sandbox.network is true, and level strict never grants the network; set sandbox.level to "relaxed" for agents whose commands need the network, or remove sandbox.network"#);
     }

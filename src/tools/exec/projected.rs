@@ -195,7 +195,8 @@ mod tests {
             kept_as: Some(path("notes.conflict-r1")),
         }];
         report.rejected = vec![RejectedChange { path: path(".git/config"), reason: "it is protected".into() }];
-        let stored = Stored { report, refused: vec![("link".into(), "a symbolic link is not kept".into())], unlisted: 3 };
+        let stored =
+            Stored { report, refused: vec![("link".into(), "a symbolic link is not kept".into())], unlisted: 3 };
         let notes = stored.notes().join("\n");
         insta::assert_snapshot!(notes, @r"
         created out/0, out/1, out/2, out/3, out/4, out/5, out/6, out/7, out/8, out/9, out/10, out/11, out/12, out/13, out/14, out/15, out/16, out/17, out/18, out/19 and 5 more

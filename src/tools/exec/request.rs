@@ -29,7 +29,8 @@ pub(super) fn tool_spec() -> ToolSpec {
         "background": { "type": "boolean", "description": "Go on after the call; see process" },
         "yieldMs": { "type": "integer", "description": "Go on in the background after that many ms" },
     });
-    let description = "Run a command in a sandbox, in the workspace. Gives its output and exit code. Standard input is empty.";
+    let description =
+        "Run a command in a sandbox, in the workspace. Gives its output and exit code. Standard input is empty.";
     spec("exec", description, properties, &[])
 }
 

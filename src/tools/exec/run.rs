@@ -213,7 +213,8 @@ impl Call<'_> {
             notes.push(format!("the output of {size} was cut; write it to a file to see all of it"));
             return None;
         };
-        let kept = if total > u64::try_from(MAX_LOG).unwrap_or(u64::MAX) { "the first 8 MB are" } else { "all of it is" };
+        let kept =
+            if total > u64::try_from(MAX_LOG).unwrap_or(u64::MAX) { "the first 8 MB are" } else { "all of it is" };
         match scratch_log::store(scratch, &self.context.call.tool_call_id, log).await {
             Ok(path) => {
                 notes.push(format!("the output of {size} was cut; {kept} in {path}"));
@@ -228,7 +229,8 @@ impl Call<'_> {
 
     /// A command whose sandbox broke.
     fn failed(&self, report: SandboxReport, error: &SandboxError, output: Output) -> ToolOutput {
-        let note = format!("{error}. What the command had done until then is not known; nothing of it is running any more");
+        let note =
+            format!("{error}. What the command had done until then is not known; nothing of it is running any more");
         let details = self.details(&report, &output);
         ToolOutput {
             is_error: true,

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::super::ToolOutput;
 use super::super::exec::ending;
 use super::super::support::{Failure, SOFT_LIMIT, clamp, count, with_notes};
-use super::super::ToolOutput;
 use super::session::ProcessEnd;
 use super::{ProcessControl, ProcessOwner, ProcessRegistry, ProcessSession};
 use crate::core::now_ms;
@@ -84,7 +84,11 @@ pub(super) async fn run(
     }
 }
 
-fn find(registry: &ProcessRegistry, owner: &ProcessOwner, id: Option<&str>) -> Result<std::sync::Arc<ProcessSession>, Failure> {
+fn find(
+    registry: &ProcessRegistry,
+    owner: &ProcessOwner,
+    id: Option<&str>,
+) -> Result<std::sync::Arc<ProcessSession>, Failure> {
     let known = registry.list(owner);
     let names = known.iter().map(|session| session.id.as_str()).collect::<Vec<_>>().join(", ");
     let names = if names.is_empty() { "none" } else { &names };
@@ -95,7 +99,9 @@ fn find(registry: &ProcessRegistry, owner: &ProcessOwner, id: Option<&str>) -> R
             _ => Err(Failure::new(format!("Which session? Give sessionId; known: {names}."))),
         };
     };
-    registry.get(owner, id).ok_or_else(|| Failure::new(format!("There is no background session {id:?}; known: {names}.")))
+    registry
+        .get(owner, id)
+        .ok_or_else(|| Failure::new(format!("There is no background session {id:?}; known: {names}.")))
 }
 
 fn running(session: &ProcessSession) -> Result<&dyn ProcessControl, Failure> {
@@ -114,7 +120,9 @@ fn parse_signal(text: &str) -> Result<Signal, Failure> {
     let by_number = upper.parse::<i32>().ok().and_then(|number| Signal::try_from(number).ok());
     let long = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
     by_number.or_else(|| long.parse().ok()).ok_or_else(|| {
-        Failure::new(format!("{text:?} is not a signal. Give a name in data, for example SIGINT, SIGTERM, SIGHUP, SIGUSR1."))
+        Failure::new(format!(
+            "{text:?} is not a signal. Give a name in data, for example SIGINT, SIGTERM, SIGHUP, SIGUSR1."
+        ))
     })
 }
 
@@ -221,7 +229,9 @@ fn state_word(session: &ProcessSession) -> String {
         None => "running".to_owned(),
         Some(ProcessEnd::Exited(exit)) => ending::line(exit, session.timeout),
         Some(ProcessEnd::Failed(why)) => format!("its sandbox failed: {why}"),
-        Some(ProcessEnd::GatewayStopped) => "ended with the gateway, which was restarted since; its output is gone".to_owned(),
+        Some(ProcessEnd::GatewayStopped) => {
+            "ended with the gateway, which was restarted since; its output is gone".to_owned()
+        }
     }
 }
 

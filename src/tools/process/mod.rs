@@ -44,7 +44,8 @@ impl Default for Process {
             "limit": { "type": "integer", "description": "log: lines" },
             "timeoutMs": { "type": "integer", "description": "poll: wait for news" },
         });
-        let description = "Watch and steer commands that exec left in the background. poll gives new output and the state.";
+        let description =
+            "Watch and steer commands that exec left in the background. poll gives new output and the state.";
         Self { spec: spec("process", description, properties, &["action"]) }
     }
 }
@@ -70,7 +71,6 @@ async fn call(context: &ToolContext, arguments: Value) -> Result<ToolOutput, Fai
     let Some(exec) = &context.exec else {
         return Err(Failure::new("This run has no commands, and so no background sessions."));
     };
-    let owner =
-        ProcessOwner { agent: context.call.agent_id.clone(), session: context.call.session_key.clone() };
+    let owner = ProcessOwner { agent: context.call.agent_id.clone(), session: context.call.session_key.clone() };
     actions::run(exec.processes(), &owner, arguments, &context.cancel).await
 }

@@ -208,7 +208,8 @@ impl ProcessRegistry {
 
     /// The sessions of an owner, oldest first.
     pub(super) fn list(&self, owner: &ProcessOwner) -> Vec<Arc<ProcessSession>> {
-        let mut own: Vec<_> = self.lock().sessions.values().filter(|session| session.owner == *owner).cloned().collect();
+        let mut own: Vec<_> =
+            self.lock().sessions.values().filter(|session| session.owner == *owner).cloned().collect();
         own.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         own
     }

@@ -149,19 +149,22 @@ async fn signals_reach_everybody() {
     let mut child = sandbox().start(&spec(SandboxLevel::None, workspace.path()), asked, None).await.expect("it starts");
     let handle = child.handle();
     let mut text = String::new();
+    let mut sent = 0;
     while let Some(event) = child.event().await {
         match event {
-            ChildEvent::Output { bytes, .. } => text.push_str(&String::from_utf8_lossy(&bytes)),
+            ChildEvent::Output { stream: Stream::Stdout, bytes } => text.push_str(&String::from_utf8_lossy(&bytes)),
             ChildEvent::Exited(exit) => {
                 assert_eq!(exit.signal, Some(15));
                 assert!(!exit.killed && !exit.timed_out, "it was a signal like any other");
             }
+            // The shell tells of the `sleep` that the signal ended.
+            ChildEvent::Output { .. } => {}
             other => panic!("{other:?}"),
         }
-        match text.as_str() {
-            "ready\n" => handle.signal(10).expect("it runs"),
-            "ready\nusr1\n" => handle.signal(15).expect("it runs"),
-            _ => {}
+        let wanted = [("ready\n", 10), ("ready\nusr1\n", 15)];
+        if let Some((_, signal)) = wanted.get(sent).filter(|(shown, _)| text == *shown) {
+            handle.signal(*signal).expect("it runs");
+            sent += 1;
         }
     }
     assert!(text.contains("usr1"), "{text}");
