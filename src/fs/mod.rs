@@ -14,6 +14,7 @@
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -56,5 +58,6 @@ pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, L
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use programs::{Program, ProgramIdentity, find_program, identify};
 pub use rel_path::RelPath;
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};
