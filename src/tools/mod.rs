@@ -6,7 +6,8 @@
 //! | file | job |
 //! |---|---|
 //! | `context` | what a tool is given: files, approvals, progress, who calls |
-//! | `set`, `filter` | [`ToolSet`]; `tools.allow` / `tools.deny` |
+//! | `set` | [`ToolSet`] |
+//! | `policy/` | which tools and commands may run, and when a person is asked |
 //! | `arguments` | validation, with leniency for habits models bring from other harnesses |
 //! | `support` | blocking work, failures, output bounds shared by the tools |
 //! | `read` `write` `edit` `ls` `find` `grep` | one tool each |
@@ -50,13 +51,13 @@ pub mod context;
 mod diff;
 mod edit;
 pub mod exec;
-mod filter;
 mod find;
 mod grep;
 mod ignore_rules;
 mod image;
 mod lines;
 mod ls;
+pub mod policy;
 pub mod process;
 mod read;
 mod replace;

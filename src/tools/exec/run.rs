@@ -26,7 +26,7 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     if is_virtual && asks_for_background(&arguments) {
         return Err(Failure::new(NO_BACKGROUND));
     }
-    let mut request = Request::parse(arguments, &exec.settings, shell(), !is_virtual)?;
+    let mut request = Request::parse(arguments, &exec.tools.exec, shell(), !is_virtual)?;
     let place = reserve(context, exec, &mut request)?;
     let prepared = prepare(exec, &request).await?;
     decision::decide(context, exec, profile, &request, &prepared).await?;
