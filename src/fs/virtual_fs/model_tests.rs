@@ -134,7 +134,7 @@ fn both(virtual_files: &VirtualAgentFs, real: &Real, op: &Op) -> (String, String
             Err(error) => code(Err::<(), _>(error)).to_owned(),
         }
     }
-    let options = |create_parents, must_exist| WriteOptions { create_parents, must_exist };
+    let options = |create_parents, must_exist| WriteOptions { create_parents, must_exist, must_not_exist: false };
     match op {
         Op::Write { at, byte, size, parents, must_exist } => {
             let (data, options) = (vec![*byte; *size], options(*parents, *must_exist));
@@ -150,9 +150,7 @@ fn both(virtual_files: &VirtualAgentFs, real: &Real, op: &Op) -> (String, String
         Op::Remove(at) => {
             (shown(AgentFiles::remove_file(virtual_files, &path(at))), shown(real.files.remove_file(&path(at))))
         }
-        Op::RemoveTree(at) => {
-            (shown(virtual_files.remove_tree(&path(at)).map(|_| ())), shown(real.remove_tree(at)))
-        }
+        Op::RemoveTree(at) => (shown(virtual_files.remove_tree(&path(at)).map(|_| ())), shown(real.remove_tree(at))),
         Op::Rename { from, to, replace } => {
             let options = RenameOptions { replace: *replace, create_parents: false };
             let renamed = virtual_files.rename(&path(from), &path(to), options);
@@ -163,9 +161,7 @@ fn both(virtual_files: &VirtualAgentFs, real: &Real, op: &Op) -> (String, String
             let mode = if *executable || directory { 0o755 } else { 0o644 };
             (shown(virtual_files.set_mode(&path(at), mode)), shown(real.set_mode(at, mode)))
         }
-        Op::Read { at, max } => {
-            (shown(virtual_files.read(&path(at), *max)), shown(real.files.read(&path(at), *max)))
-        }
+        Op::Read { at, max } => (shown(virtual_files.read(&path(at), *max)), shown(real.files.read(&path(at), *max))),
         Op::List { at, max } => {
             let list = |files: &dyn AgentFiles| {
                 let listed = files.list_bounded(&path(at), 1000).map(|listing| {

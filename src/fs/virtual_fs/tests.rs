@@ -42,7 +42,7 @@ pub(super) fn code<T: std::fmt::Debug>(result: Result<T, FsError>) -> &'static s
     result.map_or_else(|error| error.code(), |_| "ok")
 }
 
-const PARENTS: WriteOptions = WriteOptions { create_parents: true, must_exist: false };
+const PARENTS: WriteOptions = WriteOptions { create_parents: true, must_exist: false, must_not_exist: false };
 
 fn put(files: &VirtualAgentFs, at: &str, text: &str) {
     files.write_with(&path(at), text.as_bytes(), &PARENTS).unwrap();
@@ -116,7 +116,24 @@ fn reads_and_writes_like_files() {
 fn names_that_are_patterns_or_quotes_elsewhere_are_plain_names() {
     let place = Place::new();
     let files = place.files();
-    let names = ["a%", "a_", "a*", "a?", "[a]", "a'b", "a\"b", "a\\b", "ab", "-rf", "%2e%2e", "\u{202e}x", "ns2", "A", "é", "e\u{301}"];
+    let names = [
+        "a%",
+        "a_",
+        "a*",
+        "a?",
+        "[a]",
+        "a'b",
+        "a\"b",
+        "a\\b",
+        "ab",
+        "-rf",
+        "%2e%2e",
+        "\u{202e}x",
+        "ns2",
+        "A",
+        "é",
+        "e\u{301}",
+    ];
     for name in names {
         put(&files, &format!("{name}/inside"), name);
         put(&files, &format!("{name}0"), "sibling");
@@ -545,7 +562,10 @@ impl TreeSink for Copy {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes)?;
         assert_eq!(bytes.len() as u64, size);
-        self.0.push(format!("{path} {mode:o} {}", if size > 100 { size.to_string() } else { String::from_utf8(bytes).unwrap() }));
+        self.0.push(format!(
+            "{path} {mode:o} {}",
+            if size > 100 { size.to_string() } else { String::from_utf8(bytes).unwrap() }
+        ));
         Ok(())
     }
 }
