@@ -12,14 +12,20 @@ mod bad_provider;
 mod bad_rpc;
 mod bad_state;
 mod cli_agent;
+mod cli_artifacts;
 mod cli_config;
 mod cli_doctor;
 mod cli_first;
 mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
+<<<<<<< HEAD
 mod exec_tools;
+=======
+mod fuzz;
+>>>>>>> h-modes
 mod kill;
+mod modes;
 mod rpc_agents;
 mod rpc_attachments;
 mod rpc_auth;
