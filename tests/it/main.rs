@@ -18,6 +18,7 @@ mod cli_first;
 mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
+mod fuzz;
 mod kill;
 mod rpc_agents;
 mod rpc_attachments;
