@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::policy::{ToolPolicy, fingerprint};
 use super::support::{Failure, bound};
 use super::{
-    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, arguments, edit, exec, find, grep, ls, policy,
+    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, apply_patch, arguments, edit, exec, find, grep, ls, policy,
     process, read, write,
 };
 use crate::config::ToolSettings;
@@ -35,13 +35,14 @@ impl ToolSet {
 
     /// The built-in tools that a policy permits.
     pub fn for_policy(policy: ToolPolicy) -> Self {
-        let all: [Arc<dyn Tool>; 8] = [
+        let all: [Arc<dyn Tool>; 9] = [
             Arc::new(read::Read::default()),
             Arc::new(write::Write::default()),
             Arc::new(edit::Edit::default()),
             Arc::new(ls::Ls::default()),
             Arc::new(find::Find::default()),
             Arc::new(grep::Grep::default()),
+            Arc::new(apply_patch::ApplyPatch::default()),
             Arc::new(exec::Exec::default()),
             Arc::new(process::Process::default()),
         ];

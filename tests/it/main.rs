@@ -19,11 +19,8 @@ mod cli_first;
 mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
-<<<<<<< HEAD
 mod exec_tools;
-=======
 mod fuzz;
->>>>>>> h-modes
 mod kill;
 mod modes;
 mod rpc_agents;
