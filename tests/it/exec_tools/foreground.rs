@@ -96,6 +96,23 @@ fn the_gateways_environment_stays_outside() {
 }
 
 #[test]
+fn a_command_starts_with_clean_signals_and_descriptors() {
+    let mut bench = Bench::new();
+    let done = bench.exec("grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd | wc -l; kill -INT $$; echo not reached");
+    assert!(done.text.contains("SigBlk:\t0000000000000000\n"), "{}", done.text);
+    // 0, 1, 2 and the directory that `ls` reads.
+    assert!(done.text.contains("\n4\n[ended by signal 2 (SIGINT)"), "{}", done.text);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_marked() {
+    let mut bench = Bench::new();
+    let done = bench.exec(r"printf 'a\377\000\303\244'");
+    assert!(done.text.starts_with("a\u{fffd}\u{2400}\u{e4}\n[bytes that are not text"), "{}", done.text);
+    assert_eq!((&done.details["lossy"], &done.details["stdoutBytes"]), (&json!(true), &json!(5)));
+}
+
+#[test]
 fn output_is_told_while_the_command_runs() {
     let mut bench = Bench::new();
     std::fs::create_dir_all(bench.workspace()).expect("a workspace");
