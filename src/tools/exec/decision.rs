@@ -18,7 +18,7 @@ pub(super) async fn decide(
     request: &Request,
     prepared: &Prepared,
 ) -> Result<(), Failure> {
-    let mut writable = vec![root(&exec.files), PathBuf::from("/tmp")];
+    let mut writable = vec![root(exec, profile), PathBuf::from("/tmp")];
     writable.extend(profile.mounts().iter().filter(|mount| mount.writable).map(|mount| mount.path.clone()));
     let question = ExecRequest {
         tool: "exec".to_owned(),

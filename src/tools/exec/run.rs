@@ -28,7 +28,7 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     }
     let mut request = Request::parse(arguments, &exec.tools.exec, shell(), !is_virtual)?;
     let place = reserve(context, exec, &mut request)?;
-    let prepared = prepare(exec, &request).await?;
+    let prepared = prepare(exec, profile, &request).await?;
     decision::decide(context, exec, profile, &request, &prepared).await?;
     let (spec, guard) = policy(exec, profile).await?;
     let (projection, copy) = match &exec.files {
@@ -231,15 +231,19 @@ impl Call<'_> {
     }
 
     /// A command whose sandbox broke.
-    fn failed(&self, report: SandboxReport, error: &SandboxError, output: Output) -> ToolOutput {
-        let note =
-            format!("{error}. What the command had done until then is not known; nothing of it is running any more");
-        let details = self.details(&report, &output);
+    fn failed(&self, report: SandboxReport, error: &SandboxError, is_virtual: bool, output: &Output) -> ToolOutput {
+        let what = if is_virtual {
+            "the virtual files are as they were"
+        } else {
+            "what the command had done until then is not known"
+        };
+        let note = format!("{error}; {what}, and nothing of it is running any more");
+        let details = self.details(&report, output);
         ToolOutput {
             is_error: true,
             details: Some(details),
             sandbox: Some(report),
-            ..ToolOutput::text(with_notes(shown(&output), &[note]))
+            ..ToolOutput::text(with_notes(shown(output), &[note]))
         }
     }
 
