@@ -73,7 +73,7 @@ fn specs_are_small_ordered_and_filtered() {
     };
     assert_eq!(names(&[], &[]), "read write edit ls find grep apply_patch exec process");
     assert_eq!(names(&["grep", "read"], &[]), "read grep");
-    assert_eq!(names(&["group:fs"], &["write", "edit"]), "read ls find grep apply_patch");
+    assert_eq!(names(&["group:fs"], &["write", "edit"]), "read ls find grep");
     assert_eq!(names(&["group:runtime"], &[]), "exec process");
     assert_eq!(names(&["bash"], &[]), "exec");
     let specs = ToolSet::builtin(&[], &[]).specs();
