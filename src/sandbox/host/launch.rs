@@ -10,11 +10,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
 
 use super::drive::{Drive, drive};
+use super::means::Means;
 use super::outer::Outer;
+use super::plan::Plan;
 use super::spawner::{Ends, Spawner};
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode_json};
-use crate::sandbox::linux::setup::{Ready, StageFailure, StageSetup, StartFailed, Started, SupervisorSetup};
+use crate::sandbox::linux::setup::{Ready, StageFailure, StartFailed, Started};
+use crate::sandbox::outlet::Outlet;
 use crate::sandbox::projection::{ChangeDecoder, Projected, Projection};
 use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 
@@ -22,12 +25,6 @@ use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 const SETUP_TIME: Duration = Duration::from_secs(30);
 /// How much of what a failed stage printed is quoted.
 const QUOTED: usize = 2000;
-
-/// Everything that is decided before a process is started.
-pub(in crate::sandbox) struct Plan {
-    pub(in crate::sandbox) stage: StageSetup,
-    pub(in crate::sandbox) setup: SupervisorSetup,
-}
 
 /// The stage while it answers questions.
 struct Launch {
@@ -39,12 +36,16 @@ struct Launch {
 }
 
 /// Starts a command. Giving up waiting for this ends whatever was started.
-pub(in crate::sandbox) async fn launch(
-    spawner: &Arc<Spawner>,
-    plan: Plan,
+pub(super) async fn launch(
+    means: &Means,
+    mut plan: Plan,
     projection: Option<Projection>,
 ) -> Result<SandboxedChild, SandboxError> {
-    let mut launch = begin(spawner).await.map_err(|error| failure("start the stage", error))?;
+    let group = means.group(&plan.setup.limits).await;
+    if let Some((group, bounded)) = &group {
+        plan.account(group, *bounded);
+    }
+    let mut launch = begin(&means.spawner).await.map_err(|error| failure("start the stage", error))?;
     let ready = in_time(launch.set_up(&plan)).await?;
     let changes = match projection {
         Some(projection) => {
@@ -80,10 +81,10 @@ pub(in crate::sandbox) async fn launch(
         control: Some(control),
         decoder,
         outer,
-        stdout: Some(stdout),
-        stderr: Some(stderr),
+        outlet: Outlet::new(stdout, stderr, line.events.clone()),
         line,
         changes,
+        group: group.map(|(group, _)| group),
         timeout: setup.timeout_ms.map(Duration::from_millis),
         contained: matches!(setup.backend, Backend::Namespaces | Backend::Bubblewrap),
     }));

@@ -86,7 +86,7 @@ fn at<E: std::fmt::Display>(stage: &'static str) -> impl Fn(E) -> Stop {
 
 fn supervise(control: &mut UnixStream) -> Result<(), Stop> {
     let setup: SupervisorSetup = read_json(control, FrameKind::Setup).map_err(at("read the set-up"))?;
-    let children = Children::adopt().map_err(at("become the parent of orphans"))?;
+    let mut children = Children::adopt().map_err(at("become the parent of orphans"))?;
     let begun = std::time::Instant::now();
     let mut confined = confined(&setup)?;
     let ready = match &confined {
