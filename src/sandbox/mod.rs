@@ -14,6 +14,8 @@ mod host;
 mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(unix)]
+mod outlet;
 mod output;
 mod probe;
 pub mod projection;

@@ -133,11 +133,13 @@ async fn cancel() {
     let mut child = sandbox.start(&policy, command(&["true"]), None).await.expect("it starts");
     collect(&mut child).await.expect("it ends");
     let before = open_descriptors();
+    // A number that no other test sleeps for.
+    let mark = format!("1000.{}", std::process::id());
     for round in 0..60_u64 {
         let moment = Duration::from_micros(round * 150);
         let cancel = CancellationToken::new();
         let end = cancel.clone();
-        let asked = shell("setsid sleep 1000 & sleep 1000");
+        let asked = shell(&format!("setsid sleep {mark} & sleep {mark}"));
         let (result, ()) = tokio::join!(sandbox.run(&policy, asked, None, |_, _| {}, &cancel), async {
             tokio::time::sleep(moment).await;
             end.cancel();
@@ -147,7 +149,18 @@ async fn cancel() {
         }
     }
     until_childless();
+    until("nobody is left", || (processes_naming(&mark) == 0).then_some(()));
     until("the descriptors are closed", || (open_descriptors() <= before).then_some(()));
+}
+
+/// How many processes have this among their arguments.
+fn processes_naming(text: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").expect("processes").flatten();
+    let names = |path: std::path::PathBuf| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text)
+    };
+    entries.filter(|entry| names(entry.path())).count()
 }
 
 #[test]
