@@ -18,7 +18,7 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
-//! | `mounted` | [`MountedFiles`]: other file systems beside a workspace, under names like `scratch:` |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
