@@ -19,6 +19,7 @@
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
 //! | `mounted` | [`MountedFiles`]: one file system at a name of another |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -47,6 +48,7 @@ pub mod logfile;
 pub mod logtail;
 mod memory;
 mod mounted;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -68,6 +70,7 @@ pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use mounted::MountedFiles;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
+pub use programs::{Program, ProgramIdentity, find_program, identify};
 pub use rel_path::RelPath;
 pub use virtual_fs::{
     AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,

@@ -277,7 +277,7 @@ impl Runtime {
             self.shared.sandbox.clone(),
             files,
             &prepared.sandbox,
-            prepared.tools.exec.clone(),
+            prepared.tools.clone(),
             self.shared.processes.clone(),
             self.config().env.vars.iter(),
         )

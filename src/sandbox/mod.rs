@@ -3,8 +3,6 @@
 //! A [`SandboxLevel`] is a contract of [`Guarantees`]; a [`SandboxSpec`] says what is granted beside it; every result carries a
 //! [`SandboxReport`] of what held, read back inside of the sandbox. What cannot be guaranteed is refused before anything is started.
 
-#[cfg(target_os = "linux")]
-mod backend;
 mod check;
 mod child;
 mod error;
@@ -17,9 +15,11 @@ mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
 mod output;
+mod probe;
 pub mod projection;
 mod report;
 mod roles;
+mod run;
 mod runner;
 mod spec;
 #[cfg(target_os = "linux")]
@@ -31,8 +31,10 @@ pub use exit::{Exit, Stream};
 pub use guarantees::{Guarantee, Guarantees};
 pub use level::SandboxLevel;
 pub use output::{Captured, Text};
+pub use probe::{Probe, ProbeAttempt};
 pub use report::{Backend, SandboxReport};
 pub use roles::role;
+pub use run::Finished;
 pub use runner::{Sandbox, SandboxOptions};
 pub use spec::{CommandSpec, Limits, Mount, SandboxSpec, Stdin, Workspace};
 

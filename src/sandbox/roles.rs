@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 /// Started by the gateway: makes the new view of the system and becomes, or starts, the supervisor.
 pub(super) const OUTER: &str = "__sandbox-outer";
+/// Run as a command: tries what it can do.
+pub(super) const PROBE: &str = "__sandbox-probe";
 
 /// Plays the role that the arguments name. `None` = they name none: this is a normal start.
 pub fn role(args: &[OsString]) -> Option<ExitCode> {

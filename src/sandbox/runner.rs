@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::backend;
 use super::check;
 use super::child::SandboxedChild;
 use super::error::SandboxError;
+use super::host::Backends;
+use super::level::SandboxLevel;
+use super::probe::Probe;
 use super::projection::Projection;
+use super::report::Backend;
 use super::spec::{CommandSpec, SandboxSpec};
 
 /// What a [`Sandbox`] has to know of the program that uses it.
@@ -28,7 +31,7 @@ pub struct Sandbox {
 
 #[derive(Debug)]
 struct Inner {
-    backend: backend::Backends,
+    backends: Backends,
     forbidden: Vec<PathBuf>,
 }
 
@@ -36,7 +39,7 @@ impl Sandbox {
     /// Nothing is started before the first command.
     pub fn new(options: SandboxOptions) -> Self {
         let forbidden = options.forbidden.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect();
-        Self { inner: Arc::new(Inner { backend: backend::Backends::new(options.program), forbidden }) }
+        Self { inner: Arc::new(Inner { backends: Backends::new(options.program), forbidden }) }
     }
 
     /// Starts a command, in a virtual workspace after the projection is inside. An error means that it did not run. Giving up waiting for this
@@ -50,6 +53,12 @@ impl Sandbox {
         check::command(&command)?;
         let spec = check::spec(spec, &self.inner.forbidden)?;
         check::projection(&spec, projection.is_some())?;
-        self.inner.backend.start(spec, command, projection).await
+        self.inner.backends.start(spec, command, projection).await
+    }
+
+    /// What a backend guarantees here, found out by running something in it; `None` = the best one. The first answer takes some milliseconds,
+    /// and is remembered.
+    pub async fn probe(&self, level: SandboxLevel, backend: Option<Backend>) -> Probe {
+        self.inner.backends.probe(level, backend).await
     }
 }

@@ -19,6 +19,7 @@ mod cli_first;
 mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
+mod exec_tools;
 mod fuzz;
 mod kill;
 mod modes;

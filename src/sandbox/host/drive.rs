@@ -79,6 +79,8 @@ pub(super) async fn drive(drive: Drive) {
         outer_ended: false,
         buffer: vec![0; PIECE],
     };
+    // A short command has ended before its start was heard of.
+    progress.understand();
     while progress.runs() {
         progress.step().await;
     }
@@ -223,9 +225,7 @@ impl Progress {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
                     self.drive.decoder.push(&self.buffer[..count]);
-                    while let Some(frame) = self.decoded() {
-                        self.hear(&frame);
-                    }
+                    self.understand();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
@@ -233,12 +233,12 @@ impl Progress {
         }
     }
 
-    fn decoded(&mut self) -> Option<Frame> {
-        match self.drive.decoder.next() {
-            Ok(frame) => frame,
-            Err(error) => {
-                self.fail(format!("it broke the protocol: {error}"));
-                None
+    fn understand(&mut self) {
+        loop {
+            match self.drive.decoder.next() {
+                Ok(Some(frame)) => self.hear(&frame),
+                Ok(None) => return,
+                Err(error) => return self.fail(format!("it broke the protocol: {error}")),
             }
         }
     }

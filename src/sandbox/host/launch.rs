@@ -11,10 +11,11 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::drive::{Drive, drive};
 use super::outer::Outer;
+use super::plan::Plan;
 use super::spawner::{Ends, Spawner};
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode_json};
-use crate::sandbox::linux::setup::{Ready, StageFailure, StageSetup, StartFailed, Started, SupervisorSetup};
+use crate::sandbox::linux::setup::{Ready, StageFailure, StartFailed, Started};
 use crate::sandbox::projection::{ChangeDecoder, Projected, Projection};
 use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 
@@ -22,12 +23,6 @@ use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 const SETUP_TIME: Duration = Duration::from_secs(30);
 /// How much of what a failed stage printed is quoted.
 const QUOTED: usize = 2000;
-
-/// Everything that is decided before a process is started.
-pub(in crate::sandbox) struct Plan {
-    pub(in crate::sandbox) stage: StageSetup,
-    pub(in crate::sandbox) setup: SupervisorSetup,
-}
 
 /// The stage while it answers questions.
 struct Launch {
@@ -39,7 +34,7 @@ struct Launch {
 }
 
 /// Starts a command. Giving up waiting for this ends whatever was started.
-pub(in crate::sandbox) async fn launch(
+pub(super) async fn launch(
     spawner: &Arc<Spawner>,
     plan: Plan,
     projection: Option<Projection>,

@@ -13,7 +13,7 @@ use super::spawner::Spawner;
 use super::sweep::kill_session;
 
 /// A started stage. Whatever happens to this value, the process is reaped.
-pub(in crate::sandbox) struct Outer {
+pub(super) struct Outer {
     child: Option<Child>,
     ended: AsyncFd<OwnedFd>,
     spawner: Arc<Spawner>,

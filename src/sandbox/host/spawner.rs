@@ -21,10 +21,10 @@ use crate::sandbox::roles;
 const REAP_EVERY: Duration = Duration::from_millis(200);
 
 /// The descriptors of a stage.
-pub(in crate::sandbox) struct Ends {
-    pub(in crate::sandbox) control: OwnedFd,
-    pub(in crate::sandbox) stdout: OwnedFd,
-    pub(in crate::sandbox) stderr: OwnedFd,
+pub(super) struct Ends {
+    pub(super) control: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
 }
 
 enum Job {
@@ -34,18 +34,18 @@ enum Job {
 
 /// Starts stages. The thread begins with the first of them.
 #[derive(Debug)]
-pub(in crate::sandbox) struct Spawner {
+pub(super) struct Spawner {
     program: PathBuf,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
 }
 
 impl Spawner {
-    pub(in crate::sandbox) fn new(program: PathBuf) -> Arc<Self> {
+    pub(super) fn new(program: PathBuf) -> Arc<Self> {
         Arc::new(Self { program, jobs: Mutex::new(None) })
     }
 
     /// Starts an outer stage with those descriptors as its standard input, output and error.
-    pub(in crate::sandbox) async fn start(self: &Arc<Self>, ends: Ends) -> io::Result<Outer> {
+    pub(super) async fn start(self: &Arc<Self>, ends: Ends) -> io::Result<Outer> {
         let (answer, started) = oneshot::channel();
         self.submit(Job::Start { ends, answer })?;
         let child = started.await.map_err(io::Error::other)??;

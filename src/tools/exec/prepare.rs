@@ -45,6 +45,14 @@ impl Guard {
     }
 }
 
+/// The workspace as commands see it.
+pub(super) fn root(files: &ExecFiles) -> PathBuf {
+    match files {
+        ExecFiles::Host(files) => files.real_root().to_owned(),
+        ExecFiles::Virtual(_) => PathBuf::from(VIRTUAL_WORKSPACE),
+    }
+}
+
 /// Prepares a request of a run.
 pub(super) async fn prepare(exec: &ExecContext, request: &Request) -> Result<Prepared, Failure> {
     let mut env = exec.environment().to_vec();

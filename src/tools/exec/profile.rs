@@ -63,6 +63,11 @@ impl ExecProfile {
         self.template.level
     }
 
+    /// What commands see of the host besides their workspace.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.template.mounts
+    }
+
     /// The policy for a command in the host directory `path`, in which `protected` (relative to it) exist and are read-only.
     pub fn on_host(&self, path: std::path::PathBuf, protected: Vec<std::path::PathBuf>) -> SandboxSpec {
         let workspace = match self.access {

@@ -26,7 +26,7 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     if is_virtual && asks_for_background(&arguments) {
         return Err(Failure::new(NO_BACKGROUND));
     }
-    let mut request = Request::parse(arguments, &exec.settings, shell(), !is_virtual)?;
+    let mut request = Request::parse(arguments, &exec.tools.exec, shell(), !is_virtual)?;
     let place = reserve(context, exec, &mut request)?;
     let prepared = prepare(exec, &request).await?;
     decision::decide(context, exec, profile, &request, &prepared).await?;
@@ -50,7 +50,7 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     let call = Call { context, request: &request, prepared: &prepared, guard: guard.as_ref() };
     match follow(context, &request, child, output).await {
         Followed::Ended { exit, changes, output } => call.finish(report, exit, changes, copy, output).await,
-        Followed::Failed { error, output } => Ok(call.failed(report, &error, output)),
+        Followed::Failed { error, output } => Ok(call.failed(report, &error, copy.is_some(), &output)),
         Followed::Stays { child, output } => {
             let details = details(&prepared, &report, &output);
             let stay = background::Stay { request, prepared, guard, report, child, output, place, details };
@@ -153,6 +153,9 @@ impl Call<'_> {
             report.tampered = guard.tampered().await;
         }
         let mut notes = Vec::new();
+        if output.text().1 {
+            notes.push("bytes that are not text are shown as \u{fffd}, NUL as \u{2400}".to_owned());
+        }
         let log = self.store_log(&mut output, &mut notes).await;
         let stored = self.bring_back(&exit, changes, copy, &mut notes).await;
         notes.extend(report.tampered.iter().map(|what| format!("warning: protected: {what}")));

@@ -1,4 +1,5 @@
 //! Commands in sandboxes, with real processes.
 
+mod process;
 mod runner;
 mod support;

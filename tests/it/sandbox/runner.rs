@@ -194,3 +194,55 @@ async fn a_dropped_child_is_dead() {
         .await
         .expect("no panic");
 }
+
+#[tokio::test]
+async fn a_killed_supervisor_is_an_error_and_its_tree_is_dead() {
+    let workspace = tempfile::tempdir().expect("a directory");
+    let asked = shell("echo $PPID; sleep 1000 & echo $!; echo $$; wait");
+    let mut child = sandbox().start(&spec(SandboxLevel::None, workspace.path()), asked, None).await.expect("it starts");
+    let mut text = String::new();
+    let error = loop {
+        match child.event().await {
+            Some(ChildEvent::Output { bytes, .. }) => {
+                text.push_str(&String::from_utf8_lossy(&bytes));
+                if text.lines().count() == 3 {
+                    let supervisor = text.lines().next().expect("a line").parse().expect("a process id");
+                    nix::sys::signal::kill(nix::unistd::Pid::from_raw(supervisor), nix::sys::signal::Signal::SIGKILL)
+                        .expect("it runs");
+                }
+            }
+            Some(ChildEvent::Failed(error)) => break error,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(error, SandboxError::Supervisor { .. }), "{error}");
+    assert!(child.event().await.is_none());
+    for pid in text.lines() {
+        assert!(!runs(pid.parse().expect("a process id")), "{pid} survived");
+    }
+}
+
+#[tokio::test]
+async fn requests_to_end_do_not_reach_the_supervisor() {
+    let ended = run_plain(shell("kill -TERM $PPID; kill -INT $PPID; kill -HUP $PPID; sleep 0.1; echo over")).await;
+    assert_eq!(ended.expect("the supervisor lives").stdout(), "over\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_commands_at_once_keep_their_output_apart() {
+    let workspace = tempfile::tempdir().expect("a directory");
+    let policy = spec(SandboxLevel::None, workspace.path());
+    let sandbox = sandbox();
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let (sandbox, policy) = (sandbox.clone(), policy.clone());
+        running.spawn(async move {
+            let mut child = sandbox.start(&policy, shell(&format!("echo {number}; exit {number}")), None).await?;
+            collect(&mut child).await.map(|ended| (number, ended))
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        let (number, ended) = ended.expect("no panic").expect("it runs");
+        assert_eq!((ended.stdout(), ended.exit.code), (format!("{number}\n"), Some(number)));
+    }
+}
