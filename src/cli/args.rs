@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
     agent::AgentArgs, agents::AgentsArgs, completion::CompletionArgs, config::ConfigArgs, doctor::DoctorArgs,
-    gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sessions::SessionsArgs,
+    fs::FsArgs, gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sessions::SessionsArgs,
     status::StatusArgs,
 };
 
@@ -100,6 +100,8 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// The configured agents.
     Agents(AgentsArgs),
+    /// The virtual files of agents.
+    Fs(FsArgs),
     /// Read, check and edit openclaw.json.
     Config(ConfigArgs),
     /// The gateway's log.
@@ -137,6 +139,7 @@ mod tests {
           sessions    List, show, export and delete conversations
           models      The models at hand
           agents      The configured agents
+          fs          The virtual files of agents
           config      Read, check and edit openclaw.json
           logs        The gateway's log
           doctor      Check the installation and say what is wrong

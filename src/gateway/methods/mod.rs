@@ -18,6 +18,7 @@ mod sessions;
 mod spec;
 mod suggest;
 mod table;
+pub(crate) mod vfs;
 
 pub(crate) use services::Services;
 pub(crate) use table::MethodTable;
@@ -35,6 +36,7 @@ fn all() -> impl Iterator<Item = &'static Method> {
         agents::METHODS,
         config::METHODS,
         logs::METHODS,
+        vfs::METHODS,
         rpc::METHODS,
     ]
     .into_iter()
