@@ -53,6 +53,18 @@ pub enum FsError {
         /// `bytes` or `entries`.
         unit: &'static str,
     },
+    /// It was to be created, and is there already.
+    #[error("{path} already exists")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// It is not what the caller had seen: somebody else changed it meanwhile.
+    #[error("{path} was changed by somebody else meanwhile")]
+    Changed {
+        /// The path.
+        path: String,
+    },
     /// Policy keeps this path out of reach.
     #[error("{path} is protected: {why}")]
     Protected {
@@ -76,12 +88,6 @@ pub enum FsError {
         path: String,
         /// The system's error.
         source: io::Error,
-    },
-    /// Something has that name already.
-    #[error("{path} exists already")]
-    Exists {
-        /// The path.
-        path: String,
     },
     /// A directory that should be empty is not.
     #[error("{path} is a directory that is not empty")]
@@ -139,16 +145,40 @@ impl FsError {
             | Self::NotAFile { path, .. }
             | Self::NotADirectory { path }
             | Self::TooLarge { path, .. }
+            | Self::Exists { path }
+            | Self::Changed { path }
             | Self::Protected { path, .. }
             | Self::Permission { path, .. }
             | Self::NoSpace { path, .. }
-            | Self::Exists { path }
             | Self::NotEmpty { path }
             | Self::Quota { path, .. }
             | Self::NoVersion { path, .. }
             | Self::InvalidPath { path, .. }
             | Self::Io { path, .. } => path,
         }
+    }
+
+    /// The same about a path that the reader knows by another name.
+    #[must_use]
+    pub fn map_path(mut self, name: impl FnOnce(String) -> String) -> Self {
+        let (Self::NotFound { path }
+        | Self::OutsideRoot { path, .. }
+        | Self::Symlink { path }
+        | Self::NotAFile { path, .. }
+        | Self::NotADirectory { path }
+        | Self::TooLarge { path, .. }
+        | Self::Exists { path }
+        | Self::Changed { path }
+        | Self::Protected { path, .. }
+        | Self::Permission { path, .. }
+        | Self::NoSpace { path, .. }
+        | Self::NotEmpty { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
+        | Self::InvalidPath { path, .. }
+        | Self::Io { path, .. }) = &mut self;
+        *path = name(std::mem::take(path));
+        self
     }
 
     /// Stable machine name of the variant.
@@ -160,10 +190,11 @@ impl FsError {
             Self::NotAFile { .. } => "not_a_file",
             Self::NotADirectory { .. } => "not_a_directory",
             Self::TooLarge { .. } => "too_large",
+            Self::Exists { .. } => "exists",
+            Self::Changed { .. } => "changed",
             Self::Protected { .. } => "protected",
             Self::Permission { .. } => "permission",
             Self::NoSpace { .. } => "no_space",
-            Self::Exists { .. } => "exists",
             Self::NotEmpty { .. } => "not_empty",
             Self::Quota { .. } => "quota",
             Self::NoVersion { .. } => "no_version",
@@ -183,10 +214,11 @@ impl FsError {
             Self::NotAFile { .. } => "Give the path of a regular file",
             Self::NotADirectory { .. } => "Give the path of a directory, or check the parts of the path",
             Self::TooLarge { .. } => "Work on a part of it",
+            Self::Exists { .. } => "Choose another name, or remove what is there first",
+            Self::Changed { .. } => "Read it again, then repeat the change",
             Self::Protected { .. } => "A person has to change this path outside of the agent",
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
-            Self::Exists { .. } => "Choose another name, or remove what is there first",
             Self::NotEmpty { .. } => "Remove what is in it first",
             Self::Quota { .. } => "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration",
             Self::NoVersion { .. } => "List the history or the snapshots to see what there is",
@@ -216,7 +248,7 @@ impl From<FsError> for Error {
     fn from(error: FsError) -> Self {
         let kind = match &error {
             FsError::NotFound { .. } | FsError::NoVersion { .. } => ErrorKind::NotFound,
-            FsError::Exists { .. } | FsError::NotEmpty { .. } => ErrorKind::Conflict,
+            FsError::Exists { .. } | FsError::Changed { .. } | FsError::NotEmpty { .. } => ErrorKind::Conflict,
             FsError::OutsideRoot { .. } | FsError::Symlink { .. } | FsError::Protected { .. } => ErrorKind::Policy,
             FsError::NotAFile { .. } | FsError::NotADirectory { .. } | FsError::InvalidPath { .. } => ErrorKind::User,
             FsError::TooLarge { .. } | FsError::Quota { .. } => ErrorKind::TooLarge,

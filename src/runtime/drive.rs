@@ -242,6 +242,7 @@ impl Runtime {
         let options = HostFsOptions {
             create: true,
             protected: vec![self.shared.paths.state_dir(), self.config().path.clone()],
+            protect: agent.sandbox.protect.clone(),
             ..HostFsOptions::default()
         };
         tokio::task::spawn_blocking(move || {

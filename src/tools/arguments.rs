@@ -30,6 +30,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("-i", "ignoreCase"),
     ("case_insensitive", "ignoreCase"),
     ("-C", "context"),
+    ("patch", "input"),
+    ("diff", "input"),
 ];
 
 /// Checks `arguments` against the tool's schema; the error is for the model.

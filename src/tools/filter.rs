@@ -2,7 +2,7 @@
 
 /// OpenClaw's group names, as far as the tools in them exist here.
 const GROUPS: &[(&str, &[&str])] =
-    &[("group:fs", &["read", "write", "edit", "ls", "find", "grep"]), ("group:openclaw", &["*"])];
+    &[("group:fs", &["read", "write", "edit", "ls", "find", "grep", "apply_patch"]), ("group:openclaw", &["*"])];
 
 /// Whether `name` may run. An empty `allow` allows all; `deny` wins.
 pub(super) fn permits(name: &str, allow: &[String], deny: &[String]) -> bool {
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn groups_and_patterns() {
-        for name in ["read", "write", "edit", "ls", "find", "grep"] {
+        for name in ["read", "write", "edit", "ls", "find", "grep", "apply_patch"] {
             assert!(check(name, &["group:fs"], &[]) && check(name, &["GROUP:OpenClaw"], &[]));
             assert!(!check(name, &[], &["group:fs"]));
             assert!(!check(name, &["group:runtime"], &[]));

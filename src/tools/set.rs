@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::support::{Failure, bound};
-use super::{Tool, ToolContext, ToolOutput, arguments, edit, filter, find, grep, ls, read, write};
+use super::{Tool, ToolContext, ToolOutput, apply_patch, arguments, edit, filter, find, grep, ls, read, write};
 use crate::providers::ToolSpec;
 
 /// How long an aborted run waits for a change that has begun, so that its result is known. Tests have no two seconds to wait.
@@ -24,13 +24,14 @@ pub struct ToolSet {
 impl ToolSet {
     /// The built-in tools, filtered by `tools.allow`/`tools.deny` (names, `group:fs`, `*`). An empty allow list allows all; deny wins.
     pub fn builtin(allow: &[String], deny: &[String]) -> Self {
-        let all: [Arc<dyn Tool>; 6] = [
+        let all: [Arc<dyn Tool>; 7] = [
             Arc::new(read::Read::default()),
             Arc::new(write::Write::default()),
             Arc::new(edit::Edit::default()),
             Arc::new(ls::Ls::default()),
             Arc::new(find::Find::default()),
             Arc::new(grep::Grep::default()),
+            Arc::new(apply_patch::ApplyPatch::default()),
         ];
         Self::from_tools(all.into_iter().filter(|tool| filter::permits(&tool.spec().name, allow, deny)).collect())
     }

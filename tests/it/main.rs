@@ -19,6 +19,7 @@ mod cli_fs;
 mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
+mod fuzz;
 mod kill;
 mod kill_vfs;
 mod rpc_agents;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::VirtualAgentFs;
 use super::node::Moment;
-use crate::fs::{AgentFiles, Entry, FsError, Listing, OpenedReader, RelPath, WriteOptions, Written};
+use crate::fs::{AgentFiles, Entry, FileChange, FsError, Listing, OpenedReader, RelPath, WriteOptions, Written};
 
 impl AgentFiles for VirtualAgentFs {
     fn describe(&self) -> String {
@@ -42,5 +42,9 @@ impl AgentFiles for VirtualAgentFs {
 
     fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
         self.remove(path)
+    }
+
+    fn apply(&self, changes: &[FileChange]) -> Result<(), FsError> {
+        self.apply_set(changes)
     }
 }

@@ -16,6 +16,7 @@
 //! | `node` | what is told about a file or directory |
 //! | `reading` | read, list, stat, at any revision |
 //! | `writing` | write, append, make directories, remove, rename |
+//! | `change_set` | several changes, all or none |
 //! | `upload` | large files in pieces |
 //! | `versions` | snapshots, differences, history, restore |
 //! | `project` | a tree as a stream |
@@ -24,6 +25,7 @@
 mod access;
 mod agent_files;
 mod apply;
+mod change_set;
 mod limits;
 mod merge;
 mod namespace;
