@@ -69,8 +69,8 @@ pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use mounted::MountedFiles;
-pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use programs::{Program, ProgramIdentity, find_program, identify};
+pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{
     AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,
