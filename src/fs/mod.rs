@@ -18,7 +18,7 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
-//! | `mounted` | [`MountedFiles`]: other file systems beside a workspace, under names like `scratch:` |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
 //! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
@@ -69,8 +69,8 @@ pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use mounted::MountedFiles;
-pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use programs::{Program, ProgramIdentity, find_program, identify};
+pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{
     AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::policy::{ToolPolicy, fingerprint};
 use super::support::{Failure, bound};
 use super::{
-    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, apply_patch, arguments, edit, exec, find, grep, ls, policy,
-    process, read, write,
+    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, apply_patch, arguments, edit, exec, find, grep,
+    ls, policy, process, read, write,
 };
 use crate::config::ToolSettings;
 use crate::providers::ToolSpec;

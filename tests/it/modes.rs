@@ -142,7 +142,11 @@ fn scratch_files_outlive_the_run_and_files_of_the_run_do_not() {
     let provider = FakeProvider::start();
     let gateway = home(&provider, None).start();
     let before = tree(&gateway.home.workspace());
-    let steps = [write("scratch:/plan.md", "the plan"), write("run:/draft.md", "a draft"), read("run:/draft.md")];
+    let steps = [
+        write("scratch:/plan.md", "the plan"),
+        write("scratch:/run/draft.md", "a draft"),
+        read("scratch:/run/draft.md"),
+    ];
     let results = calls(&gateway, &provider, "one", json!({}), &steps);
     assert!(results[2].contains("a draft"), "{results:?}");
     let later = calls(
@@ -150,7 +154,7 @@ fn scratch_files_outlive_the_run_and_files_of_the_run_do_not() {
         &provider,
         "two",
         json!({}),
-        &[read("scratch:/plan.md"), read("run:/draft.md"), ls("scratch:/")],
+        &[read("scratch:/plan.md"), read("scratch:/run/draft.md"), ls("scratch:/")],
     );
     assert!(later[0].contains("the plan"), "{later:?}");
     assert!(later[1].contains("does not exist"), "{later:?}");
@@ -162,7 +166,11 @@ fn scratch_files_outlive_the_run_and_files_of_the_run_do_not() {
 fn files_of_a_run_go_with_it_also_after_a_crash() {
     let provider = FakeProvider::start();
     let mut gateway = home(&provider, None).start();
-    provider.push(completions::tools(&[("c", "write", json!({"path": "run:/left.txt", "content": "left behind"}))]));
+    provider.push(completions::tools(&[(
+        "c",
+        "write",
+        json!({"path": "scratch:/run/left.txt", "content": "left behind"}),
+    )]));
     provider.push(completions::gated(&["and then"], &["never"]));
     gateway.call("agent", json!({"message": "go", "idempotencyKey": "dies"}));
     provider.wait_seen(2);

@@ -25,7 +25,9 @@ fn a_background_command_is_polled_written_to_and_ended() {
     bench.call("process", json!({"action": "write", "sessionId": id, "data": "one\n"}));
     let mut polls = 0;
     while !seen.contains("got one") {
-        seen += &bench.call("process", json!({"action": "poll", "sessionId": id, "timeoutMs": 20_000, "offset": polls})).text;
+        seen += &bench
+            .call("process", json!({"action": "poll", "sessionId": id, "timeoutMs": 20_000, "offset": polls}))
+            .text;
         polls += 1;
         assert!(polls < 20, "{seen}");
     }
@@ -106,7 +108,9 @@ fn a_killed_gateway_takes_its_commands_along_and_the_next_one_says_so() {
         let (_copy, path) = bench.gateway.home.copy_of_database();
         let database = rusqlite::Connection::open(path).expect("the database");
         database
-            .query_row("SELECT count(*) FROM sandbox_registry_entries WHERE registry_kind = 'process'", [], |row| row.get::<_, i64>(0))
+            .query_row("SELECT count(*) FROM sandbox_registry_entries WHERE registry_kind = 'process'", [], |row| {
+                row.get::<_, i64>(0)
+            })
             .expect("a count")
     };
     assert_eq!(rows(), 1);

@@ -30,7 +30,8 @@ fn arguments_directory_and_environment_are_as_asked_for() {
     std::fs::create_dir_all(bench.workspace().join("sub dir")).expect("a directory");
     let words = bench.call("exec", json!({"argv": ["printf", "<%s>", "a b", "$HOME"], "workdir": "sub dir"}));
     assert_eq!(words.text, "<a b><$HOME>\n[exit code 0]");
-    let set = bench.call("exec", json!({"command": "echo $GREETING; pwd", "env": {"GREETING": "hi"}, "workdir": "sub dir"}));
+    let set =
+        bench.call("exec", json!({"command": "echo $GREETING; pwd", "env": {"GREETING": "hi"}, "workdir": "sub dir"}));
     assert!(set.text.starts_with("hi\n") && set.text.contains("/sub dir\n"), "{}", set.text);
     let refused = bench.call("exec", json!({"command": "touch ran", "env": {"LD_PRELOAD": "/x.so"}}));
     assert!(refused.is_error && refused.text.contains("LD_PRELOAD may not be set"), "{}", refused.text);
@@ -48,7 +49,8 @@ fn a_signal_and_a_timeout_are_told() {
     assert!(signal.text.contains("[ended by signal 11 (SIGSEGV)"), "{}", signal.text);
     assert_eq!(signal.details["signal"], 11);
     let marker = bench.marker();
-    let late = bench.call("exec", json!({"command": format!("echo begun; sleep {marker} & sleep {marker}"), "timeout": 1}));
+    let late =
+        bench.call("exec", json!({"command": format!("echo begun; sleep {marker} & sleep {marker}"), "timeout": 1}));
     assert!(late.is_error && late.text.contains("begun\n[timed out after 1 s"), "{}", late.text);
     assert_eq!(late.details["timedOut"], true);
     until_gone(&marker);
@@ -74,8 +76,18 @@ fn an_abort_ends_the_whole_tree() {
 fn the_gateways_environment_stays_outside() {
     const CANARY: &str = "canary-4711-do-not-leak";
     let names = [
-        "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "SSH_AUTH_SOCK",
-        "DBUS_SESSION_BUS_ADDRESS", "BASH_ENV", "ENV", "PROMPT_COMMAND", "GIT_SSH_COMMAND", "NODE_OPTIONS", "PYTHONSTARTUP",
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "SSH_AUTH_SOCK",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "BASH_ENV",
+        "ENV",
+        "PROMPT_COMMAND",
+        "GIT_SSH_COMMAND",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
         "MY_PASSED",
     ];
     let environment: Vec<(&str, &str)> = names.iter().map(|name| (*name, CANARY)).collect();
@@ -84,7 +96,9 @@ fn the_gateways_environment_stays_outside() {
     // The gateway itself has them.
     let own = std::fs::read(format!("/proc/{}/environ", bench.gateway.pid())).expect("its environment");
     assert!(String::from_utf8_lossy(&own).contains(&format!("OPENAI_API_KEY={CANARY}")));
-    let shown = bench.exec("env; cat /proc/[0-9]*/environ /proc/self/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; true");
+    let shown = bench.exec(
+        "env; cat /proc/[0-9]*/environ /proc/self/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; true",
+    );
     let leaks: Vec<&str> =
         shown.text.lines().filter(|line| line.contains(CANARY) && !line.starts_with("MY_PASSED=")).collect();
     assert!(leaks.is_empty(), "{leaks:?}");
@@ -98,7 +112,8 @@ fn the_gateways_environment_stays_outside() {
 #[test]
 fn a_command_starts_with_clean_signals_and_descriptors() {
     let mut bench = Bench::new();
-    let done = bench.exec("grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd | wc -l; kill -INT $$; echo not reached");
+    let done = bench
+        .exec("grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd | wc -l; kill -INT $$; echo not reached");
     assert!(done.text.contains("SigBlk:\t0000000000000000\n"), "{}", done.text);
     // 0, 1, 2 and the directory that `ls` reads.
     assert!(done.text.contains("\n4\n[ended by signal 2 (SIGINT)"), "{}", done.text);
@@ -118,13 +133,17 @@ fn output_is_told_while_the_command_runs() {
     std::fs::create_dir_all(bench.workspace()).expect("a workspace");
     let command = "echo first; until [ -e go ]; do sleep 0.01; done; printf '\\033[31mlast' >&2";
     let (mut ws, run) = bench.begin("exec", json!({"command": command}));
-    let is_output = |event: &serde_json::Value| event["method"] == "agent" && event["params"]["stream"] == "command_output";
+    let is_output =
+        |event: &serde_json::Value| event["method"] == "agent" && event["params"]["stream"] == "command_output";
     let first = ws.event("the first line", is_output);
     assert_eq!(first["params"]["data"]["output"], "first\n", "{first}");
     assert_eq!(first["params"]["data"]["source"], "stdout");
     std::fs::write(bench.workspace().join("go"), "").expect("a file");
     let last = ws.event("the last", is_output);
-    assert_eq!((&last["params"]["data"]["output"], &last["params"]["data"]["source"]), (&json!("\u{1b}[31mlast"), &json!("stderr")));
+    assert_eq!(
+        (&last["params"]["data"]["output"], &last["params"]["data"]["source"]),
+        (&json!("\u{1b}[31mlast"), &json!("stderr"))
+    );
     bench.gateway.call("agent.wait", json!({"runId": run, "timeoutMs": 30_000}));
     assert_eq!(bench.last().text, "first\n\u{1b}[31mlast\n[exit code 0]");
 }
@@ -147,7 +166,11 @@ fn a_flood_costs_no_memory_and_is_kept_up_to_a_bound() {
     assert_eq!(done.details["stdoutBytes"], 300_000_010);
     assert_eq!(done.details["truncated"], true);
     assert!(done.text.starts_with("start\n0123456789\n") && done.text.len() < 60_000, "{}", done.text.len());
-    assert!(done.text.contains("end\n[the output of 286.1 MB was cut; the first 8 MB are in scratch:/exec/"), "{}", &done.text[done.text.len() - 300..]);
+    assert!(
+        done.text.contains("end\n[the output of 286.1 MB was cut; the first 8 MB are in scratch:/exec/"),
+        "{}",
+        &done.text[done.text.len() - 300..]
+    );
     let log = done.details["log"].as_str().expect("a log").to_owned();
     let read = bench.call("read", json!({"path": log, "limit": 2}));
     assert!(read.text.starts_with("start\n0123456789\n"), "{}", read.text);
@@ -159,7 +182,9 @@ fn protected_files_of_the_workspace_stay_as_they_are() {
     let hooks = bench.workspace().join(".git/hooks");
     std::fs::create_dir_all(&hooks).expect("a repository");
     std::fs::write(hooks.join("pre-commit"), "#!/bin/sh\n").expect("a hook");
-    let done = bench.exec("echo evil >> .git/hooks/pre-commit; echo evil > .git/hooks/post-checkout; mv .git elsewhere; echo fine > ok");
+    let done = bench.exec(
+        "echo evil >> .git/hooks/pre-commit; echo evil > .git/hooks/post-checkout; mv .git elsewhere; echo fine > ok",
+    );
     assert_eq!(std::fs::read_to_string(hooks.join("pre-commit")).expect("the hook"), "#!/bin/sh\n", "{}", done.text);
     assert!(!hooks.join("post-checkout").exists(), "{}", done.text);
     assert!(bench.workspace().join("ok").exists(), "{}", done.text);

@@ -39,7 +39,8 @@ fn a_c_program_is_written_compiled_and_run_and_the_host_is_not_touched() {
     let before = contents(bench.gateway.home.root());
     assert!(before.contains_key(Path::new("workspace/host.txt")));
 
-    let source = "#include <stdio.h>\nint main(int argc, char **argv) { printf(\"hello from %s\\n\", argv[1]); return argc; }\n";
+    let source =
+        "#include <stdio.h>\nint main(int argc, char **argv) { printf(\"hello from %s\\n\", argv[1]); return argc; }\n";
     bench.call("write", json!({"path": "src/hello.c", "content": source}));
     let compiled = bench.exec("ls; mkdir -p bin && gcc -O1 -Wall -o bin/hello src/hello.c && rm src/hello.c && pwd");
     assert!(!compiled.is_error, "{}", compiled.text);
@@ -59,7 +60,8 @@ fn a_c_program_is_written_compiled_and_run_and_the_host_is_not_touched() {
 fn what_is_stopped_leaves_nothing_and_what_times_out_leaves_its_files() {
     let mut bench = Bench::on_virtual_files();
     let marker = bench.marker();
-    let (mut ws, run) = bench.begin("exec", json!({"command": format!("echo x > stopped; sleep {marker}"), "timeout": 600}));
+    let (mut ws, run) =
+        bench.begin("exec", json!({"command": format!("echo x > stopped; sleep {marker}"), "timeout": 600}));
     until_running(&marker);
     ws.call("chat.abort", json!({"sessionKey": "main"}));
     bench.gateway.call("agent.wait", json!({"runId": run, "timeoutMs": 30_000}));
@@ -74,7 +76,9 @@ fn what_is_stopped_leaves_nothing_and_what_times_out_leaves_its_files() {
 #[test]
 fn what_cannot_be_stored_is_told() {
     let mut bench = Bench::on_virtual_files();
-    let done = bench.exec("ln -s /etc/passwd link; mkfifo pipe; mkdir -p .git/hooks; echo x > .git/hooks/pre-commit; echo fine > ok");
+    let done = bench.exec(
+        "ln -s /etc/passwd link; mkfifo pipe; mkdir -p .git/hooks; echo x > .git/hooks/pre-commit; echo fine > ok",
+    );
     assert!(done.text.contains("[created") && done.text.contains("ok"), "{}", done.text);
     for what in ["link: a symbolic link is not kept", "pipe: a FIFO is not kept", ".git/hooks"] {
         assert!(done.text.contains(what), "{what} in {}", done.text);
@@ -86,7 +90,9 @@ fn what_cannot_be_stored_is_told() {
 #[test]
 fn there_is_no_background_on_virtual_files() {
     let mut bench = Bench::on_virtual_files();
-    for (tool, arguments) in [("exec", json!({"command": "touch ran", "background": true})), ("process", json!({"action": "list"}))] {
+    for (tool, arguments) in
+        [("exec", json!({"command": "touch ran", "background": true})), ("process", json!({"action": "list"}))]
+    {
         let done = bench.call(tool, arguments);
         assert!(done.is_error && done.text.contains("vfs-only"), "{}", done.text);
     }
