@@ -158,6 +158,32 @@ impl FsError {
         }
     }
 
+    /// The same about a path that the reader knows by another name.
+    #[must_use]
+    pub fn map_path(mut self, name: impl FnOnce(String) -> String) -> Self {
+        let (Self::NotFound { path }
+        | Self::OutsideRoot { path, .. }
+        | Self::Symlink { path }
+        | Self::NotAFile { path, .. }
+        | Self::NotADirectory { path }
+        | Self::TooLarge { path, .. }
+        | Self::Exists { path }
+        | Self::NotEmpty { path }
+        | Self::Changed { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
+        | Self::Protected { path, .. }
+        | Self::Permission { path, .. }
+        | Self::NoSpace { path, .. }
+        | Self::NotEmpty { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
+        | Self::InvalidPath { path, .. }
+        | Self::Io { path, .. }) = &mut self;
+        *path = name(std::mem::take(path));
+        self
+    }
+
     /// Stable machine name of the variant.
     pub fn code(&self) -> &'static str {
         match self {

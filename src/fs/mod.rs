@@ -18,7 +18,8 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
-//! | `mounted` | [`MountedFiles`]: other file systems beside a workspace, under names like `scratch:` |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -47,6 +48,7 @@ pub mod logfile;
 pub mod logtail;
 mod memory;
 mod mounted;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -67,6 +69,7 @@ pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use mounted::MountedFiles;
+pub use programs::{Program, ProgramIdentity, find_program, identify};
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
 pub use virtual_fs::{

@@ -29,6 +29,7 @@ use crate::providers::ThinkingLevel;
 use crate::providers::registry::ResolvedModel;
 use crate::session::projection::SessionState;
 use crate::state::{RunState, SessionEntry};
+use crate::tools::policy::ToolPolicy;
 use crate::tools::{CallIdentity, ExecContext, ExecFiles, ToolContext, ToolSet};
 
 /// The session of a run whose message is in the transcript, and its index row.
@@ -154,7 +155,8 @@ impl Runtime {
             .or_else(|| entry.thinking_level.as_deref().and_then(ThinkingLevel::parse))
             .or_else(|| agent.thinking.as_deref().and_then(ThinkingLevel::parse))
             .unwrap_or_default();
-        let tools = ToolSet::builtin(&prepared.tools_allow, &prepared.tools_deny);
+        let policy = ToolPolicy::of(&prepared.tools, &prepared.tools_allow, &prepared.tools_deny);
+        let tools = ToolSet::for_policy(policy);
         let mode = modes::narrower(prepared.filesystem_mode, modes::of_agent(&setup.config, &agent)?);
         let (RunFiles { files, commands }, system) = self.environment(prepared, mode, &agent, &tools).await?;
         let host = InlineHost {
@@ -277,7 +279,7 @@ impl Runtime {
             self.shared.sandbox.clone(),
             files,
             &prepared.sandbox,
-            prepared.tools.exec.clone(),
+            prepared.tools.clone(),
             self.shared.processes.clone(),
             self.config().env.vars.iter(),
         )

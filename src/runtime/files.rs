@@ -3,7 +3,7 @@
 //! | mode | workspace | beside it |
 //! |---|---|---|
 //! | `disk` | on the host | |
-//! | `vfs-scratch` | on the host | `scratch:/` (the agent's, kept), `run:/` (the run's, deleted at its end) |
+//! | `vfs-scratch` | on the host | `scratch:/` (the agent's, kept), `scratch:/run/` (the run's, deleted at its end) |
 //! | `vfs-only` | in the database | the same |
 //!
 //! A host directory is opened only where the mode has one: in `vfs-only` nothing of this run can reach it.
@@ -18,10 +18,8 @@ use crate::fs::{AgentFiles, HostCapabilityFs, HostFsOptions, MountedFiles, Names
 use crate::state::{StatePaths, Store, VfsSpace};
 use crate::tools::{AgentFilesystem, ExecFiles};
 
-/// What paths of the agent's files beside its workspace begin with.
-pub(super) const SCRATCH: &str = "scratch:";
-/// What paths of the run's own files begin with.
-pub(super) const RUN: &str = "run:";
+/// Where the run's own files are among the scratch files.
+const OWN: &str = "run";
 
 /// The files of a run as its tools see them.
 pub(super) struct RunFiles {
@@ -120,10 +118,10 @@ impl Opening {
         if self.mode == FilesystemMode::Disk {
             return Ok(RunFiles { files: AgentFilesystem::of(workspace), commands });
         }
-        let scratch: Arc<dyn AgentFiles> = Arc::new(self.virtual_files(Namespace::Scratch));
+        let scratch = Arc::new(self.virtual_files(Namespace::Scratch));
         let own = Arc::new(self.virtual_files(Namespace::Run(self.prepared.run_id.clone())));
-        let workspace = MountedFiles::new(workspace).with(SCRATCH, Arc::clone(&scratch)).with(RUN, own);
-        let files = AgentFilesystem { mode: self.mode, workspace: Some(Arc::new(workspace)), scratch: Some(scratch) };
+        let scratch = MountedFiles::new(scratch, OWN, own);
+        let files = AgentFilesystem { mode: self.mode, workspace: Some(workspace), scratch: Some(Arc::new(scratch)) };
         Ok(RunFiles { files, commands })
     }
 

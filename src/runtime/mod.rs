@@ -65,6 +65,7 @@ mod drive;
 mod durable;
 mod ending;
 mod entries;
+pub mod explain;
 pub mod files;
 pub mod host;
 mod images;

@@ -88,8 +88,8 @@ fn place(files: &AgentFilesystem) -> String {
     };
     if files.scratch.is_some() {
         text.push_str(
-            " Notes and intermediate files that are no part of it go to scratch:/PATH (kept for later) or run:/PATH (gone when \
-             this turn ends); only the file tools reach those.",
+            " Notes and intermediate files that are no part of it go to scratch:/PATH (kept for later) or scratch:/run/PATH \
+             (gone when this turn ends); only the file tools reach those.",
         );
     }
     text

@@ -13,6 +13,7 @@ use crate::core::limits::{MAX_KEY_BYTES, MAX_MESSAGE_BYTES};
 use crate::core::{AgentId, Error, ErrorKind, EventId, Result, RunId, SessionKey};
 use crate::providers::ThinkingLevel;
 use crate::session::message::ContentBlock;
+use crate::state::StatePaths;
 
 impl Runtime {
     /// The run that a message asks for. Its transcript is not known yet.
@@ -61,11 +62,16 @@ impl Runtime {
 
     /// The agent's workspace directory.
     pub fn workspace_of(&self, agent: &AgentConfig) -> PathBuf {
-        match &agent.workspace {
-            Some(path) => path.clone(),
-            None if agent.is_default => self.shared.paths.default_workspace(),
-            None => self.shared.paths.root.join(format!("workspace-{}", agent.id)),
-        }
+        workspace_of(&self.shared.paths, agent)
+    }
+}
+
+/// An agent's workspace directory.
+pub(super) fn workspace_of(paths: &StatePaths, agent: &AgentConfig) -> PathBuf {
+    match &agent.workspace {
+        Some(path) => path.clone(),
+        None if agent.is_default => paths.default_workspace(),
+        None => paths.root.join(format!("workspace-{}", agent.id)),
     }
 }
 

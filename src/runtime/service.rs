@@ -1,7 +1,7 @@
 //! The runtime as a service: start, submit, wait, abort, shut down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::agent_loop::StopCause;
 use super::artifacts::Pruned;
-use super::files;
+use super::explain::{self, Posture};
 use super::inline::reply_text;
 use super::lanes::Lanes;
 use super::live::LiveSessions;
@@ -21,7 +21,7 @@ use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::LoadedConfig;
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, SessionKey};
 use crate::providers::ProviderRegistry;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::Sandbox;
 use crate::session::projection::SessionState;
 use crate::session::{ContentBlock, key};
 use crate::state::{RunRow, SessionEntry, StatePaths, Store, StoredEvent};
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) sandbox: Sandbox,
     /// Commands that go on in the background.
     pub(super) processes: ProcessRegistry,
+    /// What is known of the agents' sandboxes.
+    pub(super) postures: Mutex<Vec<Posture>>,
     /// Work that runs and starts leave behind: files to delete, what is too old.
     pub(super) chores: TaskTracker,
 }
@@ -83,7 +85,7 @@ impl Runtime {
         trajectory::by_default(config.view.trajectory, &config.env)?;
         let slots = config.view.max_concurrent.max(1);
         let boot_id = RunId::generate().to_string();
-        let forbidden = files::private_paths(&paths, &config.path);
+        let sandbox = explain::sandbox(&paths, &config);
         let processes = ProcessRegistry::start(store.clone(), &boot_id).await?;
         let runtime = Self {
             shared: Arc::new(Shared {
@@ -99,8 +101,9 @@ impl Runtime {
                 hurry: CancellationToken::new(),
                 boot_id,
                 pruned: Pruned::default(),
-                sandbox: Sandbox::new(SandboxOptions { program: None, forbidden }),
+                sandbox,
                 processes,
+                postures: Mutex::default(),
                 chores: TaskTracker::new(),
             }),
         };

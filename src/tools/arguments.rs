@@ -40,6 +40,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("session", "sessionId"),
     ("process_id", "sessionId"),
     ("input", "data"),
+    ("patch", "input"),
+    ("diff", "input"),
 ];
 
 /// Checks `arguments` against the tool's schema; the error is for the model.

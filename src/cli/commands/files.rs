@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::core::{Error, ErrorKind, Result};
-use crate::fs::{HostCapabilityFs, RelPath};
+use crate::fs::{HostCapabilityFs, OpenedFile, RelPath};
 
 /// The text of a file, at most `max` bytes; `-` is stdin. `what` names it in errors.
 pub(super) fn read_text(path: &Path, cwd: &Path, max: u64, what: &str) -> Result<String> {
@@ -21,6 +21,17 @@ pub(super) fn read_text(path: &Path, cwd: &Path, max: u64, what: &str) -> Result
     let (directory, name) = split(&real)?;
     let bytes = HostCapabilityFs::open(directory)?.read(&name, max)?;
     utf8(bytes, what)
+}
+
+/// A file that a person named, open for reading.
+pub(super) fn open_file(path: &Path, cwd: &Path) -> Result<OpenedFile> {
+    let real = cwd.join(path).canonicalize().map_err(|error| {
+        Error::not_found(format!("cannot read {}", path.display()))
+            .why(error.to_string())
+            .hint("check the path and its permissions")
+    })?;
+    let (directory, name) = split(&real)?;
+    Ok(HostCapabilityFs::open(directory)?.open_for_read(&name)?)
 }
 
 /// The text on stdin, at most `max` bytes.

@@ -148,6 +148,15 @@ impl Output {
         Ok(())
     }
 
+    /// Bytes on stdout as they are, at once.
+    #[expect(clippy::unused_self, reason = "stdout belongs to the output, so that everything goes through it")]
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Outcome {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()?;
+        Ok(())
+    }
+
     /// Data: the object, or its list (`rows`) one object per line, or the text, by format.
     pub(crate) fn data(&self, value: &Value, rows: &str, text: impl FnOnce() -> String) -> Outcome {
         match self.format {

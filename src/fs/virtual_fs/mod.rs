@@ -16,10 +16,10 @@
 //! | `node` | what is told about a file or directory |
 //! | `reading` | read, list, stat, at any revision |
 //! | `writing` | write, append, make directories, remove, rename |
+//! | `change_set` | several changes, all or none |
 //! | `upload` | large files in pieces |
 //! | `versions` | snapshots, differences, history, restore |
 //! | `project` | a tree as a stream |
-//! | `change_set` | several changes by a tool, all or none |
 //! | `apply`, `merge` | a command's changes, with conflicts |
 
 mod access;

@@ -80,6 +80,11 @@ impl VirtualAgentFs {
         Ok((totals, self.limits))
     }
 
+    /// The agent's namespaces that have files or history.
+    pub fn namespaces(&self) -> Result<Vec<String>, FsError> {
+        self.reading(&RelPath::root(), |tx| Ok(tx.vfs_namespaces(&self.space.agent_id)?))
+    }
+
     /// Opens a file for reading in pieces. A large one is read from the database as it is asked for.
     pub(super) fn open(&self, path: &RelPath) -> Result<OpenedReader, FsError> {
         self.reading(path, |tx| {

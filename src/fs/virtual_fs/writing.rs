@@ -152,20 +152,25 @@ pub(super) fn writable(tree: &Tree<'_, '_>, path: &RelPath, options: &WriteOptio
     Ok(replaced)
 }
 
+/// What is wrong is found in the order of rename(2): the ways to both, what is there, what would become of it.
 fn rename(tree: &Tree<'_, '_>, from: &RelPath, to: &RelPath, options: RenameOptions) -> Step<()> {
+    tree.ensure_parent(from, false)?;
+    tree.ensure_parent(to, options.create_parents)?;
     let Some(source) = tree.find(from)? else { return Ok(()) };
     if from == to {
         return Ok(());
     }
-    if to.is_within(from) && source.kind == VfsKind::Directory {
-        let why = "a directory cannot be moved into itself";
-        return Err(FsError::InvalidPath { path: to.to_string(), why }.into());
+    let (target, path) = (tree.row(to)?, to.to_string());
+    if target.is_some() && !options.replace {
+        return Err(FsError::Exists { path }.into());
     }
-    tree.ensure_parent(to, options.create_parents)?;
-    if let Some(target) = tree.row(to)? {
-        let path = to.to_string();
+    if to.is_within(from) {
+        let why = "a directory cannot be moved into itself";
+        return Err(FsError::InvalidPath { path, why }.into());
+    }
+    if let Some(target) = target {
         match (source.kind, target.kind) {
-            _ if !options.replace => return Err(FsError::Exists { path }.into()),
+            _ if from.is_within(to) => return Err(FsError::NotEmpty { path }.into()),
             (VfsKind::File, VfsKind::Directory) => {
                 return Err(FsError::NotAFile { path, what: "a directory" }.into());
             }

@@ -14,11 +14,13 @@ mod models;
 mod outcome;
 pub(crate) mod rows;
 mod rpc;
+mod sandbox;
 mod services;
 mod sessions;
 mod spec;
 mod suggest;
 mod table;
+pub(crate) mod vfs;
 
 pub(crate) use services::Services;
 pub(crate) use table::MethodTable;
@@ -37,6 +39,8 @@ fn all() -> impl Iterator<Item = &'static Method> {
         artifacts::METHODS,
         config::METHODS,
         logs::METHODS,
+        sandbox::METHODS,
+        vfs::METHODS,
         rpc::METHODS,
     ]
     .into_iter()

@@ -56,7 +56,7 @@ impl Stay {
         details["status"] = "running".into();
         details["sessionId"] = session.id().into();
         let note = format!("running in the background as {}; see process", session.id());
-        let kept = Duration::from_millis(exec.settings.cleanup_ms);
+        let kept = Duration::from_millis(exec.tools.exec.cleanup_ms);
         tokio::spawn(watch(child, session, registry, guard, kept, place));
         Ok(ToolOutput { details: Some(details), sandbox: Some(report), ..ToolOutput::text(with_notes(text, &[note])) })
     }

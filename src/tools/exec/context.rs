@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::environment::{self, Variable};
 use super::profile::ExecProfile;
-use crate::config::{ExecSettings, SandboxSettings};
+use crate::config::{SandboxSettings, ToolSettings};
 use crate::fs::{HostCapabilityFs, VirtualAgentFs};
 use crate::sandbox::{Sandbox, SandboxError, SandboxLevel};
 use crate::tools::process::ProcessRegistry;
@@ -24,28 +24,28 @@ pub struct ExecContext {
     pub(super) sandbox: Sandbox,
     pub(super) files: ExecFiles,
     profile: Result<ExecProfile, SandboxError>,
-    pub(super) settings: ExecSettings,
+    pub(super) tools: ToolSettings,
     processes: ProcessRegistry,
     environment: Vec<Variable>,
 }
 
 impl ExecContext {
-    /// `inherited` is the gateway's environment, of which only what [`ExecSettings::pass_env`] names and the locale reach a command.
+    /// `inherited` is the gateway's environment, of which only what `tools.exec.passEnv` names and the locale reach a command.
     ///
     /// Settings that cannot be obeyed do not fail here but in every call of `exec`, which then says why.
     pub fn new<'e>(
         sandbox: Sandbox,
         files: ExecFiles,
         sandbox_settings: &SandboxSettings,
-        settings: ExecSettings,
+        tools: ToolSettings,
         processes: ProcessRegistry,
         inherited: impl IntoIterator<Item = (&'e String, &'e String)>,
     ) -> Self {
         let profile = ExecProfile::from_settings(sandbox_settings);
         let level = profile.as_ref().map_or(SandboxLevel::Strict, ExecProfile::level);
         let inherited = inherited.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let environment = environment::base(&settings, level, inherited);
-        Self { sandbox, files, profile, settings, processes, environment }
+        let environment = environment::base(&tools.exec, level, inherited);
+        Self { sandbox, files, profile, tools, processes, environment }
     }
 
     /// The policy of the agent's commands, or why there is none.

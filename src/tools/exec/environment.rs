@@ -62,6 +62,16 @@ const GIT_HARMLESS: [&str; 8] = [
 /// One variable.
 pub(super) type Variable = (OsString, OsString);
 
+/// What every command of an agent gets; of `inherited` only what the settings name.
+pub fn of_commands<'e>(
+    settings: &ExecSettings,
+    level: SandboxLevel,
+    inherited: impl IntoIterator<Item = (&'e String, &'e String)>,
+) -> Vec<(OsString, OsString)> {
+    let inherited = inherited.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    base(settings, level, inherited)
+}
+
 /// What every command of an agent gets. `inherited` is the gateway's environment, of which only the named variables are looked at.
 pub(super) fn base(
     settings: &ExecSettings,

@@ -44,6 +44,7 @@ use super::{Tool, ToolContext, ToolOutput};
 use crate::providers::ToolSpec;
 
 pub use context::{ExecContext, ExecFiles};
+pub use environment::of_commands as environment;
 pub use profile::ExecProfile;
 pub(super) use text::Decoder;
 

@@ -45,18 +45,39 @@ impl Guard {
     }
 }
 
+/// Whether commands see the run's files.
+fn sees_files(exec: &ExecContext, profile: &ExecProfile) -> bool {
+    matches!(exec.files, ExecFiles::Virtual(_)) || profile.sees_workspace()
+}
+
+/// The workspace as commands see it.
+pub(super) fn root(exec: &ExecContext, profile: &ExecProfile) -> PathBuf {
+    match &exec.files {
+        ExecFiles::Host(files) if profile.sees_workspace() => files.real_root().to_owned(),
+        ExecFiles::Host(_) | ExecFiles::Virtual(_) => PathBuf::from(VIRTUAL_WORKSPACE),
+    }
+}
+
 /// Prepares a request of a run.
-pub(super) async fn prepare(exec: &ExecContext, request: &Request) -> Result<Prepared, Failure> {
+pub(super) async fn prepare(
+    exec: &ExecContext,
+    profile: &ExecProfile,
+    request: &Request,
+) -> Result<Prepared, Failure> {
     let mut env = exec.environment().to_vec();
     environment::extend(&mut env, &request.env)?;
     let (files, workdir) = (exec.files.clone(), request.workdir.clone());
-    let (root, cwd) = blocking(move || match &files {
-        ExecFiles::Host(files) => Ok((files.real_root().to_owned(), directory(files.as_ref(), workdir.as_deref())?)),
-        ExecFiles::Virtual(files) => {
-            Ok((PathBuf::from(VIRTUAL_WORKSPACE), directory(files.as_ref(), workdir.as_deref())?))
-        }
+    let is_hidden = !sees_files(exec, profile);
+    let cwd = blocking(move || match &files {
+        _ if is_hidden && workdir.is_some() => Err(Failure::new(
+            "workdir cannot be used: this agent's commands do not see the workspace (sandbox.workspaceAccess is none).",
+        )),
+        _ if is_hidden => Ok(RelPath::root()),
+        ExecFiles::Host(files) => directory(files.as_ref(), workdir.as_deref()),
+        ExecFiles::Virtual(files) => directory(files.as_ref(), workdir.as_deref()),
     })
     .await?;
+    let root = root(exec, profile);
     let (relative, absolute) =
         if cwd.is_root() { (PathBuf::new(), root) } else { (cwd.as_str().into(), root.join(cwd.as_str())) };
     let command = CommandSpec {
@@ -73,6 +94,9 @@ pub(super) async fn prepare(exec: &ExecContext, request: &Request) -> Result<Pre
 /// The policy for a command that starts at this moment, and who watches over what the policy cannot protect.
 pub(super) async fn policy(exec: &ExecContext, profile: &ExecProfile) -> Result<(SandboxSpec, Option<Guard>), Failure> {
     let ExecFiles::Host(files) = &exec.files else { return Ok((profile.on_virtual_files(), None)) };
+    if !profile.sees_workspace() {
+        return Ok((profile.on_virtual_files(), None));
+    }
     let files = Arc::clone(files);
     let guard = blocking(move || {
         let before = Arc::new(files.protected_existing(ScanBounds::default())?);

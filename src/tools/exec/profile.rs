@@ -1,5 +1,7 @@
 //! From an agent's `sandbox` settings to the policy of its commands. Pure: nothing here looks at the machine.
 
+use std::path::PathBuf;
+
 use crate::config::{SandboxSettings, WorkspaceAccess};
 use crate::sandbox::{
     Backend, Guarantee, Guarantees, Limits, Mount, SandboxError, SandboxLevel, SandboxSpec, Workspace,
@@ -63,8 +65,18 @@ impl ExecProfile {
         self.template.level
     }
 
+    /// What commands see of the host besides their workspace.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.template.mounts
+    }
+
+    /// Whether commands see the workspace on the host; else they start in an empty private directory.
+    pub fn sees_workspace(&self) -> bool {
+        self.access != WorkspaceAccess::Nothing
+    }
+
     /// The policy for a command in the host directory `path`, in which `protected` (relative to it) exist and are read-only.
-    pub fn on_host(&self, path: std::path::PathBuf, protected: Vec<std::path::PathBuf>) -> SandboxSpec {
+    pub fn on_host(&self, path: PathBuf, protected: Vec<PathBuf>) -> SandboxSpec {
         let workspace = match self.access {
             WorkspaceAccess::Nothing => Workspace::Virtual,
             WorkspaceAccess::ReadOnly => Workspace::Host { path, writable: false, protected: Vec::new() },
@@ -101,8 +113,6 @@ fn unknown(key: &str, name: &str, known: &[&str]) -> SandboxError {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::config::LimitSettings;
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::core::RunId;
-use crate::fs::{ApplyReport, Base, ChangeKind, FsError, RelPath, TreeChange, TreeSink, VirtualAgentFs};
-use crate::sandbox::SandboxSpec;
+use crate::fs::{ApplyReport, Base, ChangeKind, FsError, RelPath, TreeChange, TreeSink, VfsLimits, VirtualAgentFs};
 use crate::sandbox::projection::{Change, ChangeSet, Projection, ProjectionLimits, ProjectionWriter};
+use crate::sandbox::{Limits, SandboxSpec};
 use crate::tools::support::{Failure, blocking};
 
 /// Names of one kind that a model is told; a longer list says how many more there are.
@@ -27,7 +27,7 @@ impl Copy {
     pub(super) fn of(files: &Arc<VirtualAgentFs>, spec: &SandboxSpec) -> (Projection, Self) {
         let base = Arc::new(Mutex::new(None));
         let copy = Self { files: Arc::clone(files), base: Arc::clone(&base) };
-        let (files, limits) = (Arc::clone(files), limits(files, spec));
+        let (files, limits) = (Arc::clone(files), limits(files.limits(), &spec.limits));
         let projection = Projection::new(limits, move |writer| {
             let projected = files.project(&mut Sink(writer)).map_err(io::Error::other)?;
             *base.lock().unwrap_or_else(PoisonError::into_inner) = Some(projected);
@@ -67,12 +67,14 @@ impl Copy {
     }
 }
 
-/// The tree must fit into the sandbox's memory, and what comes back into the tree's quota.
-fn limits(_files: &VirtualAgentFs, spec: &SandboxSpec) -> ProjectionLimits {
+/// The tree must fit into the sandbox's memory, and a file that is stored may go in and come back.
+fn limits(stored: &VfsLimits, sandbox: &Limits) -> ProjectionLimits {
     let default = ProjectionLimits::default();
     ProjectionLimits {
-        bytes: default.bytes.min(spec.limits.tmp_bytes),
-        entries: default.entries.min(spec.limits.tmp_files),
+        bytes: default.bytes.min(sandbox.tmp_bytes),
+        file_bytes: stored.max_file_bytes.min(sandbox.tmp_bytes),
+        entries: stored.max_files.min(sandbox.tmp_files),
+        depth: stored.max_depth,
         ..default
     }
 }

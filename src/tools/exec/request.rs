@@ -54,6 +54,8 @@ struct Arguments {
 pub(super) struct Request {
     /// Program and arguments.
     pub(super) argv: Vec<String>,
+    /// The shell of a command line, with its option; empty when the program is started as it is.
+    pub(super) shell: Vec<String>,
     /// The command as people read it.
     pub(super) command: String,
     /// As it was written.
@@ -81,13 +83,14 @@ impl Request {
         let given: Arguments = serde_json::from_value(arguments)
             .map_err(|error| Failure::new(format!("The arguments could not be used: {error}.")))?;
         let command = given.command.filter(|command| !command.trim().is_empty());
-        let (argv, command) = match (command, given.argv) {
+        let (argv, shell, command) = match (command, given.argv) {
             (Some(command), argv) if argv.is_empty() => {
-                (vec![shell.to_owned(), "-c".to_owned(), command.clone()], command)
+                let shell = vec![shell.to_owned(), "-c".to_owned()];
+                ([shell.as_slice(), std::slice::from_ref(&command)].concat(), shell, command)
             }
             (None, argv) if argv.first().is_some_and(|program| !program.is_empty()) => {
                 let line = argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-                (argv, line)
+                (argv, Vec::new(), line)
             }
             (Some(_), _) => {
                 return Err(Failure::new("command and argv exclude each other: give the one or the other."));
@@ -118,6 +121,7 @@ impl Request {
             .map(|seconds| Duration::from_secs(seconds).min(MAX_TIMEOUT));
         Ok(Self {
             argv,
+            shell,
             command,
             workdir: given.workdir.filter(|directory| !directory.trim().is_empty()),
             env: given.env.into_iter().collect(),

@@ -26,9 +26,9 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     if is_virtual && asks_for_background(&arguments) {
         return Err(Failure::new(NO_BACKGROUND));
     }
-    let mut request = Request::parse(arguments, &exec.settings, shell(), !is_virtual)?;
+    let mut request = Request::parse(arguments, &exec.tools.exec, shell(), !is_virtual)?;
     let place = reserve(context, exec, &mut request)?;
-    let prepared = prepare(exec, &request).await?;
+    let prepared = prepare(exec, profile, &request).await?;
     decision::decide(context, exec, profile, &request, &prepared).await?;
     let (spec, guard) = policy(exec, profile).await?;
     let (projection, copy) = match &exec.files {
@@ -153,6 +153,9 @@ impl Call<'_> {
             report.tampered = guard.tampered().await;
         }
         let mut notes = Vec::new();
+        if output.text().1 {
+            notes.push("bytes that are not text are shown as \u{fffd}, NUL as \u{2400}".to_owned());
+        }
         let log = self.store_log(&mut output, &mut notes).await;
         let stored = self.bring_back(&exit, changes, copy, &mut notes).await;
         notes.extend(report.tampered.iter().map(|what| format!("warning: protected: {what}")));
@@ -228,15 +231,19 @@ impl Call<'_> {
     }
 
     /// A command whose sandbox broke.
-    fn failed(&self, report: SandboxReport, error: &SandboxError, output: Output) -> ToolOutput {
-        let note =
-            format!("{error}. What the command had done until then is not known; nothing of it is running any more");
-        let details = self.details(&report, &output);
+    fn failed(&self, report: SandboxReport, error: &SandboxError, is_virtual: bool, output: &Output) -> ToolOutput {
+        let what = if is_virtual {
+            "the virtual files are as they were"
+        } else {
+            "what the command had done until then is not known"
+        };
+        let note = format!("{error}; {what}, and nothing of it is running any more");
+        let details = self.details(&report, output);
         ToolOutput {
             is_error: true,
             details: Some(details),
             sandbox: Some(report),
-            ..ToolOutput::text(with_notes(shown(&output), &[note]))
+            ..ToolOutput::text(with_notes(shown(output), &[note]))
         }
     }
 

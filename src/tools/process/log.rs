@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn a_reader_sees_everything_once() {
         let mut log = OutputLog::default();
-        log.push(Stream::Stdout, "ab\u{e9}".as_bytes());
-        let first = log.from(0, 3);
-        assert_eq!(first, Part { text: "ab".into(), lost: 0, next: 2, more: true });
+        log.push(Stream::Stdout, "abc\u{e9}".as_bytes());
+        let first = log.from(0, 4);
+        assert_eq!(first, Part { text: "abc".into(), lost: 0, next: 3, more: true });
         let second = log.from(first.next, 100);
-        assert_eq!(second, Part { text: "\u{e9}".into(), lost: 0, next: 4, more: false });
+        assert_eq!(second, Part { text: "\u{e9}".into(), lost: 0, next: 5, more: false });
         log.push(Stream::Stderr, b"!");
         assert_eq!(log.from(second.next, 100).text, "!");
-        assert_eq!(log.from(99, 100), Part { text: String::new(), lost: 0, next: 5, more: false });
+        assert_eq!(log.from(99, 100), Part { text: String::new(), lost: 0, next: 6, more: false });
     }
 
     #[test]

@@ -3,3 +3,4 @@
 
 mod change_stream;
 mod harness;
+mod paths;
