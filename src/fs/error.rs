@@ -220,7 +220,9 @@ impl FsError {
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
             Self::NotEmpty { .. } => "Remove what is in it first",
-            Self::Quota { .. } => "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration",
+            Self::Quota { .. } => {
+                "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration"
+            }
             Self::NoVersion { .. } => "List the history or the snapshots to see what there is",
             Self::InvalidPath { .. } => "Use a plain relative path such as src/main.rs",
             Self::Io { .. } => "Check the disk and try again",

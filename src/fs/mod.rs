@@ -66,7 +66,5 @@ pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
-pub use virtual_fs::{
-    ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs,
-};
+pub use virtual_fs::{ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -78,6 +78,6 @@ pub use transcript::StoredEvent;
 pub use tx::{ReadTx, WriteTx};
 pub use usage::UsageRow;
 pub use vfs::{
-    CHUNK as VFS_CHUNK, INLINE_MAX as VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow, VfsSnapshot,
-    VfsSpace, VfsTotals, VfsVersion,
+    CHUNK as VFS_CHUNK, INLINE_MAX as VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow,
+    VfsSnapshot, VfsSpace, VfsTotals, VfsVersion,
 };

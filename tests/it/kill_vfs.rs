@@ -59,7 +59,9 @@ fn virtual_files_survive_kills_at_random_moments() {
                     // A whole tree moves there and back, or it does not move.
                     let there = json!({"from": "d0", "to": "moved"});
                     let back = json!({"from": "moved", "to": "d0"});
-                    if try_call(&gateway, "vfs.rename", &there).is_none() || try_call(&gateway, "vfs.rename", &back).is_none() {
+                    if try_call(&gateway, "vfs.rename", &there).is_none()
+                        || try_call(&gateway, "vfs.rename", &back).is_none()
+                    {
                         break;
                     }
                 }

@@ -39,10 +39,17 @@ fn files_are_written_read_moved_and_removed() {
     let more = gateway.call("vfs.write", json!({"path": "./notes//today.md", "data": "line two\n", "append": true}));
     assert_eq!((&more["path"], &more["size"]), (&json!("notes/today.md"), &json!(18)));
     let read = gateway.call("vfs.read", json!({"path": "notes/today.md"}));
-    assert_eq!((&read["encoding"], &read["data"], &read["eof"]), (&json!("utf8"), &json!("line one\nline two\n"), &json!(true)));
-    let part = gateway.call("vfs.read", json!({"path": "notes/today.md", "offset": 5, "length": 3, "encoding": "base64"}));
+    assert_eq!(
+        (&read["encoding"], &read["data"], &read["eof"]),
+        (&json!("utf8"), &json!("line one\nline two\n"), &json!(true))
+    );
+    let part =
+        gateway.call("vfs.read", json!({"path": "notes/today.md", "offset": 5, "length": 3, "encoding": "base64"}));
     assert_eq!((&part["data"], &part["eof"]), (&json!(BASE64.encode(b"one")), &json!(false)));
-    let binary = gateway.call("vfs.write", json!({"path": "bin", "data": BASE64.encode(&[0, 255, 10]), "encoding": "base64", "mode": 0o755}));
+    let binary = gateway.call(
+        "vfs.write",
+        json!({"path": "bin", "data": BASE64.encode(&[0, 255, 10]), "encoding": "base64", "mode": 0o755}),
+    );
     assert_eq!(binary["size"], 3);
     let read = gateway.call("vfs.read", json!({"path": "bin"}));
     assert_eq!((&read["encoding"], &read["data"]), (&json!("base64"), &json!(BASE64.encode(&[0, 255, 10]))));
@@ -60,7 +67,13 @@ fn files_are_written_read_moved_and_removed() {
     refused(&gateway, "vfs.write", json!({"path": "../x", "data": ""}), "refused_by_policy", "outside_root");
     refused(&gateway, "vfs.write", json!({"path": ".git/hooks/x", "data": ""}), "refused_by_policy", "protected");
     refused(&gateway, "vfs.list", json!({"path": "/etc"}), "not_found", "not_found");
-    refused(&gateway, "vfs.list", json!({"namespace": "workspace", "path": "/etc"}), "refused_by_policy", "outside_root");
+    refused(
+        &gateway,
+        "vfs.list",
+        json!({"namespace": "workspace", "path": "/etc"}),
+        "refused_by_policy",
+        "outside_root",
+    );
     refused(&gateway, "vfs.list", json!({"namespace": "elsewhere"}), "invalid_input", "invalid_path");
     gateway.call("vfs.mkdir", json!({"path": "there"}));
     refused(&gateway, "vfs.rename", json!({"from": "empty", "to": "there"}), "conflict", "exists");
@@ -87,7 +100,10 @@ fn trees_of_agents_and_namespaces_are_apart() {
     }
     assert_eq!(paths(&gateway, json!({})), ["file-0"], "scratch of the default agent when nothing is said");
     let usage = gateway.call("vfs.usage", json!({}));
-    assert_eq!((&usage["files"], &usage["namespaces"]), (&json!(4), &json!(["run/1", "run/11", "scratch", "workspace"])));
+    assert_eq!(
+        (&usage["files"], &usage["namespaces"]),
+        (&json!(4), &json!(["run/1", "run/11", "scratch", "workspace"]))
+    );
     let unknown = gateway.request("vfs.list", &json!({"agentId": "nobody"}));
     assert_eq!(unknown["error"]["data"]["kind"], "not_found", "{unknown}");
 }
@@ -178,7 +194,8 @@ fn long_listings_come_in_pages() {
         let mut seen = Vec::new();
         let mut after = Value::Null;
         loop {
-            let page = gateway.call("vfs.list", json!({"path": "d", "limit": 10, "after": after, "recursive": recursive}));
+            let page =
+                gateway.call("vfs.list", json!({"path": "d", "limit": 10, "after": after, "recursive": recursive}));
             let entries = page["entries"].as_array().expect("entries");
             seen.extend(entries.iter().map(|entry| entry["name"].as_str().expect("a name").to_owned()));
             after = entries.last().expect("entries")["path"].clone();

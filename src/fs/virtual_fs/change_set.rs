@@ -8,7 +8,7 @@ use crate::fs::{Expected, FileChange, FsError, RelPath, WriteOptions, check_chan
 use crate::state::{VfsAt, VfsRow};
 
 /// Missing directories are made.
-const OPTIONS: WriteOptions = WriteOptions { create_parents: true, must_exist: false };
+const OPTIONS: WriteOptions = WriteOptions { create_parents: true, must_exist: false, must_not_exist: false };
 
 /// One change with its content, which is hashed before the writer's turn.
 struct Planned {

@@ -240,11 +240,7 @@ impl<'m, 't, 'c> Merge<'m, 't, 'c> {
         self.tree.make_directories(&beside, &beside)?;
         self.directories.insert(beside.as_str().to_owned());
         self.moved.insert(in_command.as_str().to_owned(), beside.clone());
-        self.report.conflicts.push(Conflict {
-            path: here.clone(),
-            reason: OTHER_KIND,
-            kept_as: Some(beside.clone()),
-        });
+        self.report.conflicts.push(Conflict { path: here.clone(), reason: OTHER_KIND, kept_as: Some(beside.clone()) });
         Ok(beside)
     }
 
@@ -274,7 +270,8 @@ impl<'m, 't, 'c> Merge<'m, 't, 'c> {
 
 /// Run ids are a client's text: of other characters than these a name would be hard to type.
 fn suffix(run: Option<&RunId>) -> String {
-    let plain = |character: char| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '_' };
+    let plain =
+        |character: char| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '_' };
     match run {
         Some(run) => format!(".conflict-{}", run.as_str().chars().take(MAX_SUFFIX).map(plain).collect::<String>()),
         None => ".conflict".to_owned(),

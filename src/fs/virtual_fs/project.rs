@@ -48,15 +48,19 @@ impl VirtualAgentFs {
     /// Streams the whole tree, in one read transaction: one state of it, whatever happens meanwhile.
     pub fn project(&self, sink: &mut dyn TreeSink) -> Result<Base, FsError> {
         self.reading(&RelPath::root(), |tx| {
-            let mut base =
-                Base { revision: tx.vfs_totals(&self.space.agent_id)?.revision, entries: HashMap::new() };
+            let mut base = Base { revision: tx.vfs_totals(&self.space.agent_id)?.revision, entries: HashMap::new() };
             tx.vfs_scan(&self.space, |row, bytes| {
                 let path = RelPath::parse(&row.path)?;
                 let sent = match (row.kind, bytes, row.content) {
                     (VfsKind::Directory, ..) => sink.directory(&path, row.mode),
                     (VfsKind::File, Some(mut bytes), _) => sink.file(&path, row.mode, row.size, &mut bytes),
                     (VfsKind::File, None, content) => {
-                        let mut reader = Chunks { tx, content: content.unwrap_or_default(), offset: 0, chunk: io::Cursor::default() };
+                        let mut reader = Chunks {
+                            tx,
+                            content: content.unwrap_or_default(),
+                            offset: 0,
+                            chunk: io::Cursor::default(),
+                        };
                         sink.file(&path, row.mode, row.size, &mut reader)
                     }
                 };

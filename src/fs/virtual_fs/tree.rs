@@ -6,9 +6,7 @@ use super::access::Step;
 use super::limits::{DIRECTORY_MODE, FILE_MODE, VfsLimits, directory_mode, file_mode};
 use crate::core::now_ms;
 use crate::fs::{FsError, RelPath};
-use crate::state::{
-    ReadTx, VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow, VfsSpace,
-};
+use crate::state::{ReadTx, VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow, VfsSpace};
 
 /// A content with its hash, which is made before the writer's turn.
 pub(super) struct Data {

@@ -144,6 +144,7 @@ pub(super) fn writable(tree: &Tree<'_, '_>, path: &RelPath, options: &WriteOptio
         Some(row) if row.kind == VfsKind::Directory => {
             return Err(FsError::NotAFile { path: path.to_string(), what: "a directory" }.into());
         }
+        Some(_) if options.must_not_exist => return Err(FsError::Exists { path: path.to_string() }.into()),
         Some(_) => {}
         None if options.must_exist => return Err(tree.missing(path)?.into()),
         None => tree.ensure_parent(path, options.create_parents)?,

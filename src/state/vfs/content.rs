@@ -28,10 +28,8 @@ impl ReadTx<'_> {
     pub fn vfs_content_bytes(&self, content: i64, offset: u64, max: usize) -> Result<Vec<u8>> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let last = offset.saturating_add(max.max(1) - 1) / CHUNK;
-        let mut statement = self.prepare(
-            "SELECT data FROM vfs_chunks WHERE content = ?1 AND idx BETWEEN ?2 AND ?3 ORDER BY idx",
-            READ,
-        )?;
+        let mut statement = self
+            .prepare("SELECT data FROM vfs_chunks WHERE content = ?1 AND idx BETWEEN ?2 AND ?3 ORDER BY idx", READ)?;
         let mut rows = statement.query(params![content, as_i64(offset / CHUNK), as_i64(last)]).doing(READ)?;
         let mut bytes = Vec::new();
         let mut skip = offset % CHUNK;
@@ -155,14 +153,9 @@ impl WriteTx<'_> {
             .doing(STORE)
     }
 
-    fn new_content(
-        &self,
-        agent: &AgentId,
-        hash: Option<&VfsHash>,
-        size: usize,
-        at: i64,
-    ) -> Result<i64, StateError> {
-        let sql = "INSERT INTO vfs_contents (agent_id, hash, size, created_at) VALUES (?1, ?2, ?3, ?4) RETURNING content";
+    fn new_content(&self, agent: &AgentId, hash: Option<&VfsHash>, size: usize, at: i64) -> Result<i64, StateError> {
+        let sql =
+            "INSERT INTO vfs_contents (agent_id, hash, size, created_at) VALUES (?1, ?2, ?3, ?4) RETURNING content";
         self.prepare(sql, STORE)?
             .query_row(params![agent.as_str(), hash, as_i64(size), at], |row| row.get(0))
             .doing(STORE)

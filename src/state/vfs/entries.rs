@@ -51,15 +51,7 @@ impl ReadTx<'_> {
         let mut statement = self.prepare(&scan(at, direct, "LIMIT ?7"), READ)?;
         let rows = statement
             .query_map(
-                params![
-                    space.agent_id.as_str(),
-                    space.namespace,
-                    from,
-                    to,
-                    bound(at),
-                    name_starts,
-                    as_i64(max)
-                ],
+                params![space.agent_id.as_str(), space.namespace, from, to, bound(at), name_starts, as_i64(max)],
                 read,
             )
             .doing(READ)?;

@@ -50,7 +50,8 @@ impl ReadTx<'_> {
 
     /// Whether a snapshot is of that revision.
     pub fn vfs_has_snapshot_at(&self, space: &VfsSpace, revision: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM vfs_snapshots WHERE agent_id = ?1 AND namespace = ?2 AND revision = ?3)";
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM vfs_snapshots WHERE agent_id = ?1 AND namespace = ?2 AND revision = ?3)";
         Ok(self
             .prepare(sql, READ)?
             .query_row(params![space.agent_id.as_str(), space.namespace, revision], |row| row.get(0))

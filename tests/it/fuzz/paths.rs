@@ -77,14 +77,15 @@ fn no_path_leads_out_of_its_tree() {
         if expected(&text).as_deref() != Some(path.as_str()) && !(absolute && path.is_root()) {
             return Err(format!("{text:?} was resolved to {path:?}, not {:?}", expected(&text)));
         }
-        let options = WriteOptions { create_parents: true, must_exist: false };
+        let options = WriteOptions { create_parents: true, ..WriteOptions::default() };
         match files.write_with(&path, input, &options) {
             Ok(_) => {
                 written += 1;
                 if files.read(&path, u64::MAX).ok().as_deref() != Some(input) {
                     return Err(format!("{path:?} does not have what was written"));
                 }
-                let listed = files.list_bounded(&path.parent().unwrap_or_default(), 100_000).map_err(|e| e.to_string())?;
+                let listed =
+                    files.list_bounded(&path.parent().unwrap_or_default(), 100_000).map_err(|e| e.to_string())?;
                 if !listed.entries.iter().any(|entry| entry.name == path.name()) {
                     return Err(format!("{path:?} is not listed in its directory"));
                 }

@@ -25,10 +25,10 @@ pub(super) struct ExportArgs {
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
     /// Only what is below this directory.
-    #[arg(long, value_name = "PATH", default_value = "")]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// As it was at that revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: Option<String>,
     #[command(flatten)]
     tree: TreeArgs,
@@ -79,16 +79,12 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Outcome {
         page = list(&tree, args, &at, Some(&last))?;
     }
     let fields = json!({ "directory": host.root(), "files": files, "bytes": size, "at": at });
-    let text =
-        format!("exported {}, {}, to {}", quantity(files, "file", "files"), bytes(size), host.root().display());
+    let text = format!("exported {}, {}, to {}", quantity(files, "file", "files"), bytes(size), host.root().display());
     context.out.done(fields, &text)
 }
 
 fn list(tree: &Tree<'_>, args: &ExportArgs, at: &Value, after: Option<&str>) -> Result<Value> {
-    tree.call(
-        "vfs.list",
-        json!({ "path": args.path, "at": at, "recursive": true, "limit": PAGE, "after": after }),
-    )
+    tree.call("vfs.list", json!({ "path": args.path, "at": at, "recursive": true, "limit": PAGE, "after": after }))
 }
 
 /// The directory, made if it is missing; one with anything in it is refused.

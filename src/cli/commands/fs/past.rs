@@ -25,7 +25,7 @@ pub(super) struct DiffArgs {
     #[arg(value_name = "TO", default_value = "now")]
     to: String,
     /// Only what is at or below this path.
-    #[arg(long, value_name = "PATH", default_value = "")]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// Most changes.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
@@ -54,10 +54,10 @@ pub(super) struct HistoryArgs {
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
     /// File or directory; everything without it.
-    #[arg(value_name = "PATH", default_value = "")]
+    #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// The revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: String,
     #[command(flatten)]
     tree: TreeArgs,
@@ -86,8 +86,7 @@ pub(super) struct SnapshotArgs {
 pub(super) fn diff(context: &Context, args: &DiffArgs) -> Outcome {
     let tree = Tree::new(context, &args.tree, Access::Read)?;
     let (from, to) = (moment(Some(&args.from)), moment(Some(&args.to)));
-    let answer =
-        tree.call("vfs.diff", json!({ "from": from, "to": to, "path": args.path, "limit": args.limit }))?;
+    let answer = tree.call("vfs.diff", json!({ "from": from, "to": to, "path": args.path, "limit": args.limit }))?;
     let changes = answer["changes"].as_array().map_or(&[][..], Vec::as_slice);
     if changes.is_empty() && context.out.is_text() {
         context.out.note("nothing changed");

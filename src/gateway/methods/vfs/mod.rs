@@ -35,7 +35,8 @@ const NAMESPACE: Param = Param::optional(
     "workspace, scratch or run/ID; without it workspace for an agent in vfs-only mode, scratch for others",
 );
 const PATH: Param = Param::required("path", Type::Text(MAX_PATH), "the path, relative to the root");
-const UNDER: Param = Param::optional("path", Type::Text(MAX_PATH), "the path, relative to the root; the root without it");
+const UNDER: Param =
+    Param::optional("path", Type::Text(MAX_PATH), "the path, relative to the root; the root without it");
 const LIMIT: Param = Param::optional("limit", Type::Integer(1, MAX_ROWS), "most rows; 1000 without it");
 const MOMENT: Type = Type::AnyOf(&[Type::Integer(0, i64::MAX), Type::Text(128)]);
 const AT: Param = Param::optional("at", MOMENT, "a revision, a snapshot's name, or now");
@@ -43,17 +44,23 @@ const PARENTS: Param = Param::optional("createParents", Type::Boolean, "make mis
 
 /// This namespace's part of the table.
 pub(super) static METHODS: &[Method] = &[
-    method("vfs.list", "The entries of a directory of an agent's virtual files", Scope::Read, |call| run(call, read::list))
-        .takes(&[
-            UNDER,
-            AT,
-            Param::optional("recursive", Type::Boolean, "everything below it, too"),
-            Param::optional("after", Type::Text(MAX_PATH), "only entries after this path: the last one of an answer that was truncated"),
-            LIMIT,
-            AGENT,
-            NAMESPACE,
-        ])
-        .gives(|| tree_schema(&[("path", "string"), ("entries", "array"), ("truncated", "boolean")], &[])),
+    method("vfs.list", "The entries of a directory of an agent's virtual files", Scope::Read, |call| {
+        run(call, read::list)
+    })
+    .takes(&[
+        UNDER,
+        AT,
+        Param::optional("recursive", Type::Boolean, "everything below it, too"),
+        Param::optional(
+            "after",
+            Type::Text(MAX_PATH),
+            "only entries after this path: the last one of an answer that was truncated",
+        ),
+        LIMIT,
+        AGENT,
+        NAMESPACE,
+    ])
+    .gives(|| tree_schema(&[("path", "string"), ("entries", "array"), ("truncated", "boolean")], &[])),
     method("vfs.stat", "What is known about a virtual file or directory", Scope::Read, |call| run(call, read::stat))
         .takes(&[PATH, AT, AGENT, NAMESPACE])
         .gives(|| tree_schema(&[("path", "string"), ("entry", "object")], &[])),
@@ -98,8 +105,13 @@ pub(super) static METHODS: &[Method] = &[
         Param::optional("append", Type::Boolean, "add to the end of the file"),
         PARENTS,
         Param::optional("mustExist", Type::Boolean, "fail if there is no such file"),
+        Param::optional("mustNotExist", Type::Boolean, "fail if there is such a file already"),
         Param::optional("more", Type::Boolean, "further pieces follow; the file changes with the last one"),
-        Param::optional("upload", Type::Integer(1, i64::MAX), "the upload this piece belongs to, from the first answer"),
+        Param::optional(
+            "upload",
+            Type::Integer(1, i64::MAX),
+            "the upload this piece belongs to, from the first answer",
+        ),
         Param::optional("offset", Type::Integer(0, i64::MAX), "where in the upload this piece begins"),
         AGENT,
         NAMESPACE,
@@ -166,7 +178,13 @@ pub(super) static METHODS: &[Method] = &[
     .takes(&[Param::required("at", MOMENT, "a revision or a snapshot's name"), UNDER, AGENT, NAMESPACE])
     .gives(|| {
         tree_schema(
-            &[("path", "string"), ("at", "string"), ("changes", "array"), ("revision", "integer"), ("total", "integer")],
+            &[
+                ("path", "string"),
+                ("at", "string"),
+                ("changes", "array"),
+                ("revision", "integer"),
+                ("total", "integer"),
+            ],
             &[],
         )
     }),
@@ -181,9 +199,11 @@ pub(super) static METHODS: &[Method] = &[
         NAMESPACE,
     ])
     .gives(|| tree_schema(&[("name", "string")], &[("snapshot", "object"), ("dropped", "boolean")])),
-    method("vfs.snapshots", "The named states of the files, oldest first", Scope::Read, |call| run(call, past::snapshots))
-        .takes(&[AGENT, NAMESPACE])
-        .gives(|| tree_schema(&[("snapshots", "array")], &[])),
+    method("vfs.snapshots", "The named states of the files, oldest first", Scope::Read, |call| {
+        run(call, past::snapshots)
+    })
+    .takes(&[AGENT, NAMESPACE])
+    .gives(|| tree_schema(&[("snapshots", "array")], &[])),
     method("vfs.usage", "What an agent's virtual files come to, and their limits", Scope::Read, |call| {
         run(call, read::usage)
     })
