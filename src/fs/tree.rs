@@ -114,7 +114,7 @@ impl HostCapabilityFs {
             let (size, max) = (MAX_DEPTH as u64 + 1, MAX_DEPTH as u64);
             return Err(FsError::TooLarge { path: path.to_string(), size, max, unit: "levels" });
         }
-        let directory = unix::open_beneath(parent.as_fd(), name, DIRECTORY, self.containment()).map_err(failed)?;
+        let directory = self.open_below(parent.as_fd(), name.as_ref(), DIRECTORY).map_err(failed)?;
         let mut listing =
             Dir::from_fd(directory.try_clone().map_err(|error| FsError::from_io(path.to_string(), error))?)
                 .map_err(failed)?;

@@ -19,6 +19,7 @@ mod cli_gateway;
 mod cli_output;
 mod cli_sessions;
 mod fuzz;
+mod host_files;
 mod kill;
 mod rpc_agents;
 mod rpc_attachments;

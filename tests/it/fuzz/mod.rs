@@ -3,3 +3,5 @@
 
 mod change_stream;
 mod harness;
+mod patch;
+mod paths;
