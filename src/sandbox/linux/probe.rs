@@ -69,8 +69,7 @@ const ATTEMPTS: [(&str, Guarantee, Try); 26] = [
     ("read the supervisor's environment", Guarantee::EnvClean, || std::fs::read("/proc/1/environ").map(drop)),
     ("use an inherited file", Guarantee::EnvClean, inherited_file),
     ("see other processes", Guarantee::PidsHidden, other_processes),
-    // Signal 0 asks for the permission only.
-    ("signal other processes", Guarantee::SignalsConfined, || Ok(kill(Pid::from_raw(-1), None)?)),
+    ("signal other processes", Guarantee::SignalsConfined, signal_others),
     ("take a file from the parent process", Guarantee::SignalsConfined, take_descriptor),
     ("open an Internet socket", Guarantee::NetDenied, || std::net::UdpSocket::bind("127.0.0.1:0").map(drop)),
     ("open an Internet port", Guarantee::NetDenied, || std::net::TcpListener::bind("127.0.0.1:0").map(drop)),
@@ -117,6 +116,16 @@ fn other_processes() -> io::Result<()> {
     let known = [1, std::process::id(), getppid().as_raw().unsigned_abs()];
     let seen = (2..400).find(|number| !known.contains(number) && Path::new(&format!("/proc/{number}")).exists());
     if seen.is_some() { Ok(()) } else { Err(denied("there are no others")) }
+}
+
+/// The parent, unless it is the first process of a namespace, which takes no signals from inside; and whoever else there is.
+fn signal_others() -> io::Result<()> {
+    let own = std::process::id().cast_signed();
+    let others =
+        (2..400).filter(|number| *number != own).chain([getppid().as_raw()].into_iter().filter(|number| *number > 1));
+    // Signal 0 asks for the permission only.
+    let allowed = others.map(Pid::from_raw).find(|process| kill(*process, None).is_ok());
+    if allowed.is_some() { Ok(()) } else { Err(denied("none can be signalled")) }
 }
 
 fn take_descriptor() -> io::Result<()> {
