@@ -3,5 +3,6 @@
 mod attacks;
 mod chain;
 mod process;
+mod projected;
 mod runner;
 mod support;
