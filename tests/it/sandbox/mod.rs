@@ -2,5 +2,6 @@
 
 mod chain;
 mod process;
+mod projected;
 mod runner;
 mod support;
