@@ -23,6 +23,7 @@ mod cli_sandbox;
 mod cli_sessions;
 mod exec_tools;
 mod fuzz;
+mod host_files;
 mod kill;
 mod kill_vfs;
 mod modes;
