@@ -92,6 +92,7 @@ fn errors_read_the_same_with_and_without_a_gateway() {
     assert_eq!(look(&gateway.home), with);
     insta::assert_snapshot!(with[0], @"
     error: none does not exist
+      why: nothing has that name
       fix: List the directory to see which names exist
     ");
 }

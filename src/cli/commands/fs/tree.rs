@@ -19,7 +19,7 @@ pub(super) struct TreeArgs {
     /// Whose files [default: the default agent's].
     #[arg(long, value_name = "ID")]
     agent: Option<String>,
-    /// workspace, scratch or run/ID [default: workspace in vfs-only mode, else scratch].
+    /// workspace, scratch or run/ID [default: by the agent's mode].
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
     #[command(flatten)]

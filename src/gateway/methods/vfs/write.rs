@@ -15,7 +15,7 @@ pub(super) fn write(files: &VirtualAgentFs, args: &Args) -> Result<Value> {
     let options = WriteOptions {
         create_parents: args.flag("createParents").unwrap_or(true),
         must_exist: args.flag("mustExist").unwrap_or(false),
-        must_not_exist: false,
+        must_not_exist: args.flag("mustNotExist").unwrap_or(false),
     };
     let mode = args.integer("mode").and_then(|mode| u32::try_from(mode).ok()); // dropped: the description bounds it
     let append = args.flag("append").unwrap_or(false);
