@@ -17,6 +17,9 @@ pub mod linux;
 #[cfg(unix)]
 mod outlet;
 pub mod macos;
+pub mod macos;
+#[cfg(unix)]
+mod outlet;
 mod output;
 mod probe;
 pub mod projection;
