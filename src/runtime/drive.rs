@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause};
+use super::approvals::RunApprover;
 use super::durable::until_stored;
 use super::ending::End;
 use super::entries::{append, begin_entry, message_event};
@@ -25,6 +26,7 @@ use crate::providers::ThinkingLevel;
 use crate::providers::registry::ResolvedModel;
 use crate::session::projection::SessionState;
 use crate::state::{RunState, SessionEntry};
+use crate::tools::policy::ToolPolicy;
 use crate::tools::{AgentFilesystem, CallIdentity, ToolContext, ToolSet};
 
 /// The session of a run whose message is in the transcript, and its index row.
@@ -146,7 +148,8 @@ impl Runtime {
             .or_else(|| entry.thinking_level.as_deref().and_then(ThinkingLevel::parse))
             .or_else(|| agent.thinking.as_deref().and_then(ThinkingLevel::parse))
             .unwrap_or_default();
-        let tools = ToolSet::builtin(&prepared.tools_allow, &prepared.tools_deny);
+        let policy = ToolPolicy::of(&agent.tools, &prepared.tools_allow, &prepared.tools_deny);
+        let tools = ToolSet::for_policy(policy);
         let (files, system) = self.environment(prepared, &agent, &tools).await?;
         let host = InlineHost {
             runtime: self.clone(),
@@ -161,6 +164,10 @@ impl Runtime {
                     tool_call_id: ToolCallId::default(),
                 },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
+                approver: Arc::new(RunApprover {
+                    runtime: self.clone(),
+                    timeout: Duration::from_secs(agent.tools.exec.approval_timeout_seconds),
+                }),
                 ..ToolContext::for_files(files)
             },
             models,

@@ -58,6 +58,7 @@
 
 mod admission;
 pub mod agent_loop;
+pub mod approvals;
 mod breaker;
 mod calls;
 mod drive;

@@ -9,7 +9,8 @@
 //!   of other programs (`foreign`) and of later versions, and migrates (`migrate`, `migrations/`).
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
-//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`.
+//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
+//! `approvals`, `audit`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -28,7 +29,9 @@
 //! ```
 
 mod agents;
+mod approvals;
 mod artifacts;
+mod audit;
 mod connection;
 mod counts;
 mod dedupe;
@@ -63,7 +66,9 @@ mod writer;
 )]
 mod tests;
 
+pub use approvals::{ApprovalRow, ApprovalStatus, Verdict};
 pub use artifacts::Artifact;
+pub use audit::AuditRow;
 pub use dedupe::InboundMessage;
 pub use error::{Problem, StateError};
 pub use health::StoreHealth;

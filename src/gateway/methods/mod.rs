@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod approvals;
 mod args;
 mod attachments;
 mod chat;
@@ -33,6 +34,7 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        approvals::METHODS,
         config::METHODS,
         logs::METHODS,
         rpc::METHODS,
