@@ -4,6 +4,7 @@ mod ending;
 mod local;
 mod message;
 mod printer;
+mod question;
 mod remote;
 
 use std::path::PathBuf;
