@@ -14,9 +14,6 @@ mod host;
 mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
-#[cfg(unix)]
-mod outlet;
-pub mod macos;
 pub mod macos;
 #[cfg(unix)]
 mod outlet;
