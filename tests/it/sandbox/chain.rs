@@ -242,3 +242,27 @@ async fn the_permissions_of_new_files_are_the_usual_ones() {
     let mode = std::fs::metadata(workspace.path().join("file")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
+
+/// Skipped with a word where bubblewrap is not installed: nothing of ours depends on it.
+#[tokio::test]
+async fn bubblewrap_gives_the_same_view() {
+    let found = match openclaw::sandbox::linux::bwrap::find() {
+        Ok(found) => found,
+        Err(why) => return eprintln!("not tried: {why}"),
+    };
+    let workspace = tempfile::tempdir().expect("a directory");
+    let policy = SandboxSpec { backend: Some(Backend::Bubblewrap), ..strict(workspace.path()) };
+    let (report, inside) = probe(&policy, "/.init").await;
+    assert_eq!(allowed(&inside), Vec::<&str>::new(), "{inside:#?}");
+    assert_eq!(Guarantees::ALL.without(report.granted).without(bounds()), Guarantees::EMPTY);
+    let ended =
+        run(&policy, "pwd; echo x > file; id -u; cat /proc/1/environ; ls /dev/shm; cat /etc/passwd | wc -l").await;
+    assert_eq!(ended.stdout(), format!("{}\n1000\n3\n", workspace.path().display()), "{}", ended.stderr());
+    assert!(workspace.path().join("file").exists());
+    if found.version < (0, 12) {
+        std::fs::create_dir(workspace.path().join("kept")).expect("a directory");
+        let policy = SandboxSpec { backend: Some(Backend::Bubblewrap), ..protecting(workspace.path(), &["kept"]) };
+        let refused = sandbox().start(&policy, shell("true"), None).await;
+        assert!(refused.is_err(), "an old bubblewrap makes no mount points below what an attacker can write");
+    }
+}
