@@ -168,7 +168,10 @@ impl FsError {
         | Self::NotADirectory { path }
         | Self::TooLarge { path, .. }
         | Self::Exists { path }
+        | Self::NotEmpty { path }
         | Self::Changed { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
         | Self::Protected { path, .. }
         | Self::Permission { path, .. }
         | Self::NoSpace { path, .. }

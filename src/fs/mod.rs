@@ -18,6 +18,8 @@
 //! | `walk` | a tree in a fixed order, bounded |
 //! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -45,6 +47,8 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod mounted;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
@@ -64,7 +68,12 @@ pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, L
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use mounted::MountedFiles;
+pub use programs::{Program, ProgramIdentity, find_program, identify};
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
-pub use virtual_fs::{ApplyReport, Base, Moment, Namespace, TreeChange, TreeSink, VfsLimits, VfsNode, VirtualAgentFs};
+pub use virtual_fs::{
+    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,
+    VfsLimits, VfsNode, VirtualAgentFs,
+};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -10,7 +10,7 @@
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
 //! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
-//! and the folder `vfs`.
+//! `sandbox_registry`, and the folder `vfs`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -45,6 +45,7 @@ mod paths;
 mod position;
 mod readers;
 mod runs;
+mod sandbox_registry;
 mod search;
 mod search_text;
 mod session_entry;
@@ -65,12 +66,13 @@ mod writer;
 )]
 mod tests;
 
-pub use artifacts::Artifact;
+pub use artifacts::{Artifact, ArtifactEntry, ArtifactQuery};
 pub use dedupe::InboundMessage;
 pub use error::{Problem, StateError};
 pub use health::StoreHealth;
 pub use paths::StatePaths;
 pub use runs::{RunInsert, RunRow, RunState};
+pub use sandbox_registry::SandboxEntry;
 pub use session_entry::{SessionEntry, SessionPage, SessionQuery};
 pub use snapshots::Snapshot;
 pub use store::{Access, OpenOptions, Store};

@@ -49,9 +49,14 @@ pub(super) fn stdin_text(max: u64, what: &str) -> Result<String> {
 
 /// Writes a file whole, replacing what was there.
 pub(super) fn write_text(path: &Path, cwd: &Path, text: &str) -> Result<PathBuf> {
+    write_bytes(path, cwd, text.as_bytes())
+}
+
+/// Writes a file whole, replacing what was there.
+pub(super) fn write_bytes(path: &Path, cwd: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let path = cwd.join(path);
     let (directory, name) = split(&path)?;
-    HostCapabilityFs::open(directory)?.write(&name, text.as_bytes(), false)?;
+    HostCapabilityFs::open(directory)?.write(&name, bytes, false)?;
     Ok(path)
 }
 

@@ -240,6 +240,14 @@ pub(crate) fn say(text: &str) {
     }
 }
 
+/// Text on stderr as it is, at once; as with [`say`], its failure ends here.
+pub(crate) fn say_part(text: &str) {
+    let mut err = io::stderr().lock();
+    if err.write_all(text.as_bytes()).and_then(|()| err.flush()).is_err() {
+        // dropped: stderr is closed or full, and there is no other place for talk
+    }
+}
+
 fn terminal_width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod agents;
 mod args;
+mod artifacts;
 mod attachments;
 mod chat;
 mod config;
@@ -13,6 +14,7 @@ mod models;
 mod outcome;
 pub(crate) mod rows;
 mod rpc;
+mod sandbox;
 mod services;
 mod sessions;
 mod spec;
@@ -34,8 +36,10 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        artifacts::METHODS,
         config::METHODS,
         logs::METHODS,
+        sandbox::METHODS,
         vfs::METHODS,
         rpc::METHODS,
     ]

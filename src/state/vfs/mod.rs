@@ -15,6 +15,7 @@
 //! | `history` | versions of a path, paths changed between revisions, pruning |
 //! | `snapshots` | named revisions |
 //! | `usage` | totals of an agent |
+//! | `runs` | files of runs that are left |
 //!
 //! What a path may look like, which changes are allowed and how errors read is decided in [`crate::fs`].
 
@@ -23,6 +24,7 @@ mod edit;
 mod entries;
 mod history;
 mod row;
+mod runs;
 mod snapshots;
 mod usage;
 
