@@ -89,6 +89,34 @@ pub enum FsError {
         /// The system's error.
         source: io::Error,
     },
+    /// A directory that should be empty is not.
+    #[error("{path} is a directory that is not empty")]
+    NotEmpty {
+        /// The path.
+        path: String,
+    },
+    /// An agent's virtual files would exceed what they may be.
+    #[error("{path} would exceed the quota: {would_be} {unit}, and the limit is {max}")]
+    Quota {
+        /// The path.
+        path: String,
+        /// What there would be.
+        would_be: u64,
+        /// The bound.
+        max: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// There is no such state in the past.
+    #[error("{path} cannot be shown as it was at {moment}: {why}")]
+    NoVersion {
+        /// The path.
+        path: String,
+        /// The revision or snapshot.
+        moment: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The text is not a usable path.
     #[error("the path {path:?} is not valid: {why}")]
     InvalidPath {
@@ -122,6 +150,9 @@ impl FsError {
             | Self::Protected { path, .. }
             | Self::Permission { path, .. }
             | Self::NoSpace { path, .. }
+            | Self::NotEmpty { path }
+            | Self::Quota { path, .. }
+            | Self::NoVersion { path, .. }
             | Self::InvalidPath { path, .. }
             | Self::Io { path, .. } => path,
         }
@@ -137,10 +168,16 @@ impl FsError {
         | Self::NotADirectory { path }
         | Self::TooLarge { path, .. }
         | Self::Exists { path }
+        | Self::NotEmpty { path }
         | Self::Changed { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
         | Self::Protected { path, .. }
         | Self::Permission { path, .. }
         | Self::NoSpace { path, .. }
+        | Self::NotEmpty { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
         | Self::InvalidPath { path, .. }
         | Self::Io { path, .. }) = &mut self;
         *path = name(std::mem::take(path));
@@ -161,6 +198,9 @@ impl FsError {
             Self::Protected { .. } => "protected",
             Self::Permission { .. } => "permission",
             Self::NoSpace { .. } => "no_space",
+            Self::NotEmpty { .. } => "not_empty",
+            Self::Quota { .. } => "quota",
+            Self::NoVersion { .. } => "no_version",
             Self::InvalidPath { .. } => "invalid_path",
             Self::Io { .. } => "io",
         }
@@ -182,6 +222,11 @@ impl FsError {
             Self::Protected { .. } => "A person has to change this path outside of the agent",
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
+            Self::NotEmpty { .. } => "Remove what is in it first",
+            Self::Quota { .. } => {
+                "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration"
+            }
+            Self::NoVersion { .. } => "List the history or the snapshots to see what there is",
             Self::InvalidPath { .. } => "Use a plain relative path such as src/main.rs",
             Self::Io { .. } => "Check the disk and try again",
         }
@@ -194,6 +239,8 @@ impl FsError {
             io::ErrorKind::NotFound => Self::NotFound { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Permission { path, source },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { path, source },
+            io::ErrorKind::AlreadyExists => Self::Exists { path },
+            io::ErrorKind::DirectoryNotEmpty => Self::NotEmpty { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
             io::ErrorKind::IsADirectory => Self::NotAFile { path, what: "a directory" },
             io::ErrorKind::InvalidFilename => Self::InvalidPath { path, why: "the operating system refuses the name" },
@@ -205,11 +252,11 @@ impl FsError {
 impl From<FsError> for Error {
     fn from(error: FsError) -> Self {
         let kind = match &error {
-            FsError::NotFound { .. } => ErrorKind::NotFound,
+            FsError::NotFound { .. } | FsError::NoVersion { .. } => ErrorKind::NotFound,
+            FsError::Exists { .. } | FsError::Changed { .. } | FsError::NotEmpty { .. } => ErrorKind::Conflict,
             FsError::OutsideRoot { .. } | FsError::Symlink { .. } | FsError::Protected { .. } => ErrorKind::Policy,
             FsError::NotAFile { .. } | FsError::NotADirectory { .. } | FsError::InvalidPath { .. } => ErrorKind::User,
-            FsError::TooLarge { .. } => ErrorKind::TooLarge,
-            FsError::Exists { .. } | FsError::Changed { .. } => ErrorKind::Conflict,
+            FsError::TooLarge { .. } | FsError::Quota { .. } => ErrorKind::TooLarge,
             FsError::Permission { .. } | FsError::NoSpace { .. } | FsError::Io { .. } => ErrorKind::Unavailable,
         };
         let message = match &error {

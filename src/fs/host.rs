@@ -144,6 +144,11 @@ impl HostCapabilityFs {
         &self.root
     }
 
+    /// The same without symbolic links: what a sandbox is given.
+    pub fn real_root(&self) -> &Path {
+        &self.real_root
+    }
+
     /// How surely paths stay below the root on this host.
     pub fn containment(&self) -> Containment {
         if self.by_component.load(Ordering::Relaxed) { Containment::BestEffort } else { Containment::Kernel }

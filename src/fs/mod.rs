@@ -16,7 +16,10 @@
 //! | `unix` | the system calls, and the mapping of their errors |
 //! | `tree` | rename, remove and change the permissions of files and whole directories |
 //! | `walk` | a tree in a fixed order, bounded |
+//! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -44,12 +47,15 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod mounted;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
 mod sibling;
 mod tree;
 mod unix;
+pub mod virtual_fs;
 pub mod walk;
 
 #[cfg(test)]
@@ -62,6 +68,12 @@ pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, L
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use mounted::MountedFiles;
+pub use programs::{Program, ProgramIdentity, find_program, identify};
 pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
+pub use virtual_fs::{
+    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,
+    VfsLimits, VfsNode, VirtualAgentFs,
+};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::replace::likeness;
 use super::scratch::{self, ScratchFiles};
 use super::{ToolContext, ToolOutput};
+use crate::core::Error;
 use crate::core::limits::MAX_TOOL_RESULT_BYTES;
 use crate::fs::{AgentFiles, FsError, RelPath};
 use crate::providers::ToolSpec;
+use crate::sandbox::SandboxError;
 use crate::session::message::{ContentBlock, KnownBlock};
 
 /// Text a tool itself aims for, in bytes: below the hard bound, so that notes fit.
@@ -29,6 +31,11 @@ impl Failure {
         Self { text: text.into(), details: None }
     }
 
+    /// What the model is told.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn cancelled() -> Self {
         Self { text: "Cancelled before it was done.".to_owned(), details: Some(json!({ "reason": "cancelled" })) }
     }
@@ -38,6 +45,17 @@ impl From<FsError> for Failure {
     fn from(error: FsError) -> Self {
         let details = json!({ "path": error.path(), "reason": error.code() });
         Self { text: format!("{error}. {}.", error.hint()), details: Some(details) }
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let error = Error::from(error);
+        let mut text = format!("The command was not run: {}.", error.message());
+        for more in [error.reason().as_deref(), error.fix()].into_iter().flatten() {
+            text.extend([" ", more, "."]);
+        }
+        Self { text, details: error.data().cloned() }
     }
 }
 
@@ -162,15 +180,23 @@ where
         Err(error) => return ToolOutput::error(format!("The arguments could not be used: {error}.")),
     };
     let job = Job::new(context);
-    let task = tokio::task::spawn_blocking(move || {
+    let work = blocking(move || {
         job.check()?;
         work(&job, arguments)
     });
-    match task.await {
-        Ok(Ok(output)) => output,
-        Ok(Err(failure)) => failure.into(),
+    work.await.unwrap_or_else(ToolOutput::from)
+}
+
+/// Runs work that blocks on files or the database.
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Failure> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => ToolOutput::error("The program is shutting down; the tool did not run."),
+        Err(_) => Err(Failure::new("The program is shutting down; the tool did not run.")),
     }
 }
 

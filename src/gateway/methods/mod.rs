@@ -3,6 +3,7 @@
 mod agent;
 mod agents;
 mod args;
+mod artifacts;
 mod attachments;
 mod chat;
 mod config;
@@ -13,11 +14,13 @@ mod models;
 mod outcome;
 pub(crate) mod rows;
 mod rpc;
+mod sandbox;
 mod services;
 mod sessions;
 mod spec;
 mod suggest;
 mod table;
+pub(crate) mod vfs;
 
 pub(crate) use services::Services;
 pub(crate) use table::MethodTable;
@@ -33,8 +36,11 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        artifacts::METHODS,
         config::METHODS,
         logs::METHODS,
+        sandbox::METHODS,
+        vfs::METHODS,
         rpc::METHODS,
     ]
     .into_iter()

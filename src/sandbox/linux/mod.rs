@@ -11,4 +11,23 @@
 //! |---|---|
 //! | `setup` | what the gateway tells A and B, and what they answer |
 
+pub mod bwrap;
+pub mod caps;
+pub mod cgroup;
+pub mod exec_stage;
+pub mod hygiene;
+pub mod landlock;
+pub mod limits;
+pub mod mountinfo;
+pub mod mounts;
+pub mod namespaces;
+pub mod outer;
+pub mod private;
+pub mod probe;
+pub mod proc;
+pub mod restrict;
+pub mod rootfs;
+pub mod seccomp;
 pub mod setup;
+pub mod status;
+pub mod system;

@@ -92,6 +92,18 @@ impl StageFailure {
     }
 }
 
+/// Names the step of a failed system call.
+pub trait At<T> {
+    /// The same result, its error with the step that it belongs to.
+    fn at(self, stage: &str) -> Result<T, StageFailure>;
+}
+
+impl<T, E: std::fmt::Display> At<T> for Result<T, E> {
+    fn at(self, stage: &str) -> Result<T, StageFailure> {
+        self.map_err(|error| StageFailure::new(stage, error))
+    }
+}
+
 /// `STARTED`: the command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {

@@ -1,0 +1,4 @@
+mod bypass;
+mod everyday;
+mod laws;
+mod support;
