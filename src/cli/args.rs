@@ -101,15 +101,15 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// The configured agents.
     Agents(AgentsArgs),
+    /// What agents may run without being asked, and what waits for a decision.
+    #[command(alias = "exec-approvals")]
+    Approvals(ApprovalsArgs),
     /// The virtual files of agents.
     Fs(FsArgs),
     /// Images and trajectories that runs left behind.
     Artifacts(ArtifactsArgs),
     /// What confines commands: explain it, try it out, run something in it.
     Sandbox(SandboxArgs),
-    /// What agents may run without being asked, and what waits for a decision.
-    #[command(alias = "exec-approvals")]
-    Approvals(ApprovalsArgs),
     /// Read, check and edit openclaw.json.
     Config(ConfigArgs),
     /// The gateway's log.
@@ -147,10 +147,10 @@ mod tests {
           sessions    List, show, export and delete conversations
           models      The models at hand
           agents      The configured agents
+          approvals   What agents may run without being asked, and what waits for a decision
           fs          The virtual files of agents
           artifacts   Images and trajectories that runs left behind
           sandbox     What confines commands: explain it, try it out, run something in it
-          approvals   What agents may run without being asked, and what waits for a decision
           config      Read, check and edit openclaw.json
           logs        The gateway's log
           doctor      Check the installation and say what is wrong

@@ -179,11 +179,11 @@ impl Runtime {
                     tool_call_id: ToolCallId::default(),
                 },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
-                exec: Some(Arc::new(self.commands(prepared, commands))),
                 approver: Arc::new(RunApprover {
                     runtime: self.clone(),
-                    timeout: Duration::from_secs(agent.tools.exec.approval_timeout_seconds),
+                    timeout: Duration::from_secs(prepared.tools.exec.approval_timeout_seconds),
                 }),
+                exec: Some(Arc::new(self.commands(prepared, commands))),
                 ..ToolContext::for_files(files)
             },
             models,
