@@ -549,6 +549,19 @@ impl TreeSink for Nothing {
     }
 }
 
+/// A sink that takes nothing.
+struct Full;
+
+impl TreeSink for Full {
+    fn directory(&mut self, _path: &RelPath, _mode: u32) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn file(&mut self, _: &RelPath, _: u32, _: u64, _: &mut dyn Read) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A sink that writes down what it is given.
 #[derive(Default)]
 struct Copy(Vec<String>);
 
@@ -595,15 +608,6 @@ fn a_projection_is_the_whole_tree_parents_first() {
     let base = files.project(&mut copy).unwrap();
     assert_eq!(copy.0, ["big 644 1500000", "d/ 755", "d-x 644 2", "d/a 755 1", "empty/ 755"]);
     assert_eq!((base.len(), base.revision), (5, 5));
-    struct Full;
-    impl TreeSink for Full {
-        fn directory(&mut self, _path: &RelPath, _mode: u32) -> std::io::Result<()> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-        fn file(&mut self, _: &RelPath, _: u32, _: u64, _: &mut dyn Read) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     assert_eq!(code(files.project(&mut Full)), "io");
 }
 

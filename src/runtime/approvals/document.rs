@@ -81,7 +81,13 @@ pub fn replace(
 }
 
 /// Notes when and for what entries were used last.
-pub(super) fn note_use(tx: &WriteTx<'_>, agent: &str, entries: &[Used], command: &str, at: i64) -> Result<()> {
+pub(in crate::runtime) fn note_use(
+    tx: &WriteTx<'_>,
+    agent: &str,
+    entries: &[Used],
+    command: &str,
+    at: i64,
+) -> Result<()> {
     let mut snapshot = load(tx)?;
     let mut changed = false;
     let command: String = command.chars().take(500).collect();

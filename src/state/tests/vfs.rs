@@ -132,7 +132,7 @@ fn contents_are_cut_into_chunks_and_go_with_their_last_version() {
     let row = read(&store, |tx| tx.vfs_entry(&space(), "big", VfsAt::Now).unwrap().unwrap());
     read(&store, |tx| {
         assert_eq!(number(tx, "SELECT count(*) FROM vfs_chunks"), 9);
-        assert_eq!(number(tx, "SELECT max(length(data)) FROM vfs_chunks"), VFS_CHUNK as i64);
+        assert_eq!(number(tx, "SELECT max(length(data)) FROM vfs_chunks"), i64::try_from(VFS_CHUNK).unwrap());
         assert_eq!(number(tx, "SELECT count(*) FROM vfs_entries WHERE content_blob IS NOT NULL"), 0);
         assert_eq!(tx.vfs_bytes(&row, 0, size).unwrap(), vec![9; size]);
         assert_eq!(tx.vfs_bytes(&row, size as u64 - 2, 100).unwrap(), [9, 9]);
@@ -185,6 +185,9 @@ fn a_failed_edit_leaves_no_revision_and_no_row() {
         assert_eq!(number(tx, "SELECT count(*) FROM vfs_contents"), 0);
     });
 }
+
+/// Path, content and mode of each file.
+type Seen = Vec<(String, Option<VfsHash>, u32)>;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -244,11 +247,11 @@ proptest! {
         let root = Root::new();
         let store = root.open();
         // What each snapshot saw.
-        let mut seen: Vec<(u8, Vec<(String, Option<VfsHash>, u32)>)> = Vec::new();
+        let mut seen: Vec<(u8, Seen)> = Vec::new();
         let tree = |at| {
             let rows = read(&store, |tx| tx.vfs_subtree(&space(), "", at).unwrap());
             assert!(rows.iter().all(|row| row.kind == VfsKind::File));
-            rows.into_iter().map(|row| (row.path, row.hash, row.mode)).collect::<Vec<_>>()
+            rows.into_iter().map(|row| (row.path, row.hash, row.mode)).collect::<Seen>()
         };
         for step in &steps {
             do_step(&store, step);

@@ -100,13 +100,12 @@ impl<'c> Tree<'c> {
     }
 
     fn here(&self, method: &str, params: Value) -> Result<Value> {
-        let store = match self.store.get() {
-            Some(store) => store,
-            None => {
-                let options = OpenOptions { durability_full: false, access: self.access };
-                let opened = Store::open(&self.context.paths, &options)?;
-                self.store.get_or_init(|| opened)
-            }
+        let store = if let Some(store) = self.store.get() {
+            store
+        } else {
+            let options = OpenOptions { durability_full: false, access: self.access };
+            let opened = Store::open(&self.context.paths, &options)?;
+            self.store.get_or_init(|| opened)
         };
         match &self.config {
             Some(config) => gateway::vfs_here(store, &config.view, method, params),
