@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    agent::AgentArgs, agents::AgentsArgs, artifacts::ArtifactsArgs, completion::CompletionArgs, config::ConfigArgs,
+    agent::AgentArgs, agents::AgentsArgs, approvals::ApprovalsArgs, artifacts::ArtifactsArgs, completion::CompletionArgs, config::ConfigArgs,
     doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs,
     sandbox::SandboxArgs, sessions::SessionsArgs, status::StatusArgs,
 };
@@ -106,6 +106,9 @@ pub(crate) enum Command {
     Artifacts(ArtifactsArgs),
     /// What confines commands: explain it, try it out, run something in it.
     Sandbox(SandboxArgs),
+    /// What agents may run without being asked, and what waits for a decision.
+    #[command(alias = "exec-approvals")]
+    Approvals(ApprovalsArgs),
     /// Read, check and edit openclaw.json.
     Config(ConfigArgs),
     /// The gateway's log.
@@ -146,6 +149,7 @@ mod tests {
           fs          The virtual files of agents
           artifacts   Images and trajectories that runs left behind
           sandbox     What confines commands: explain it, try it out, run something in it
+          approvals   What agents may run without being asked, and what waits for a decision
           config      Read, check and edit openclaw.json
           logs        The gateway's log
           doctor      Check the installation and say what is wrong

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -105,7 +106,8 @@ pub struct HostCapabilityFs {
     root: PathBuf,
     real_root: PathBuf,
     pub(super) fd: OwnedFd,
-    containment: Containment,
+    /// Whether `openat2` has turned out not to be there.
+    by_component: AtomicBool,
     pub(super) protected: Protected,
     refuse_hard_links: bool,
 }
@@ -127,9 +129,10 @@ impl HostCapabilityFs {
         let real_root = std::fs::canonicalize(&root).map_err(failed)?;
         let protected = Protected::below(&real_root, &options.protected, &options.protect)?;
         let fd = nix::fcntl::open(&real_root, TRAVERSE, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        let containment = if options.component_walk { Containment::BestEffort } else { unix::probe(fd.as_fd()) };
+        let by_component = options.component_walk || unix::probe(fd.as_fd()) == Containment::BestEffort;
         let refuse_hard_links = options.refuse_hard_links;
-        let mut files = Self { root, real_root, fd, containment, protected, refuse_hard_links };
+        let by_component = AtomicBool::new(by_component);
+        let mut files = Self { root, real_root, fd, by_component, protected, refuse_hard_links };
         for directory in files.hook_directories() {
             files.protected.add_hooks(&directory);
         }
@@ -148,7 +151,7 @@ impl HostCapabilityFs {
 
     /// How surely paths stay below the root on this host.
     pub fn containment(&self) -> Containment {
-        self.containment
+        if self.by_component.load(Ordering::Relaxed) { Containment::BestEffort } else { Containment::Kernel }
     }
 
     /// Turns what a model wrote (relative, or absolute below the root; lexically, never realpath'ed) into a [`RelPath`].
@@ -326,7 +329,19 @@ impl HostCapabilityFs {
 
     /// Like [`Self::open_fd`], with errors that name the path the caller asked for instead of the directory on the way to it.
     pub(super) fn open_fd_for(&self, asked: &RelPath, path: &RelPath, flags: OFlag) -> Result<OwnedFd, FsError> {
-        unix::open_beneath(self.fd.as_fd(), path, flags, self.containment).map_err(|errno| fs_error(asked, errno))
+        self.open_below(self.fd.as_fd(), path.as_ref(), flags).map_err(|errno| fs_error(asked, errno))
+    }
+
+    /// Opens a path below a directory that is below the root, or the root itself.
+    pub(super) fn open_below(&self, directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        match unix::open_beneath(directory, path, flags, self.containment()) {
+            // A seccomp filter that arrived after the probe may take the call away; from here on that is said.
+            Err(Errno::ENOSYS) if self.containment() == Containment::Kernel => {
+                self.by_component.store(true, Ordering::Relaxed);
+                unix::open_beneath(directory, path, flags, Containment::BestEffort)
+            }
+            result => result,
+        }
     }
 }
 

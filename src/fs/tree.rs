@@ -1,13 +1,14 @@
 //! Moving and removing what may be a whole directory. Nothing protected moves or goes with it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::renameat;
-use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::sibling::rename_new;
@@ -90,8 +91,9 @@ impl HostCapabilityFs {
         if meta.kind != EntryKind::Directory {
             meta.require_file(path)?;
         }
-        let all = Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO;
-        fchmod(&fd, Mode::from_bits_truncate(mode.try_into().unwrap_or(0)) & all).map_err(failed)
+        File::from(fd)
+            .set_permissions(Permissions::from_mode(mode & 0o777))
+            .map_err(|error| FsError::from_io(path.to_string(), error))
     }
 
     /// Calls `each` for everything below a directory, content before the directory that holds it.
@@ -114,7 +116,7 @@ impl HostCapabilityFs {
             let (size, max) = (MAX_DEPTH as u64 + 1, MAX_DEPTH as u64);
             return Err(FsError::TooLarge { path: path.to_string(), size, max, unit: "levels" });
         }
-        let directory = unix::open_beneath(parent.as_fd(), name, DIRECTORY, self.containment()).map_err(failed)?;
+        let directory = self.open_below(parent.as_fd(), name.as_ref(), DIRECTORY).map_err(failed)?;
         let mut listing =
             Dir::from_fd(directory.try_clone().map_err(|error| FsError::from_io(path.to_string(), error))?)
                 .map_err(failed)?;

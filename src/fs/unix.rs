@@ -100,31 +100,22 @@ pub(super) fn meta_at(directory: impl AsFd, name: &OsStr) -> nix::Result<Meta> {
     Ok(Meta::from_stat(&fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?))
 }
 
-/// Opens `path` beneath `root` by the given method.
+/// Opens `path` beneath `root` by the given method. `ENOSYS` when the kernel's is not there.
 ///
 /// `path` has plain components only; empty = the root itself.
 pub(super) fn open_beneath(
     root: BorrowedFd<'_>,
-    path: impl AsRef<Path>,
+    path: &Path,
     flags: OFlag,
     containment: Containment,
 ) -> nix::Result<OwnedFd> {
-    let path = path.as_ref();
     match containment {
-        #[cfg(target_os = "linux")]
-        Containment::Kernel => match openat2_beneath(root, path, flags) {
-            // A seccomp filter that arrived after the probe may take the call away.
-            Err(Errno::ENOSYS) => open_by_component(root, path, flags),
-            result => result,
-        },
-        #[cfg(not(target_os = "linux"))]
-        Containment::Kernel => open_by_component(root, path, flags),
+        Containment::Kernel => openat2_beneath(root, path, flags),
         Containment::BestEffort => open_by_component(root, path, flags),
     }
 }
 
 /// Which method works here. Old container runtimes answer `EPERM` for system calls they do not know.
-#[cfg(target_os = "linux")]
 pub(super) fn probe(root: BorrowedFd<'_>) -> Containment {
     match openat2_beneath(root, Path::new(""), TRAVERSE) {
         Ok(_) => Containment::Kernel,
@@ -132,10 +123,9 @@ pub(super) fn probe(root: BorrowedFd<'_>) -> Containment {
     }
 }
 
-/// Which method works here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn probe(_root: BorrowedFd<'_>) -> Containment {
-    Containment::BestEffort
+fn openat2_beneath(_root: BorrowedFd<'_>, _path: &Path, _flags: OFlag) -> nix::Result<OwnedFd> {
+    Err(Errno::ENOSYS)
 }
 
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause};
+use super::approvals::RunApprover;
 use super::durable::until_stored;
 use super::ending::End;
 use super::entries::{append, begin_entry, message_event};
@@ -179,6 +180,10 @@ impl Runtime {
                 },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
                 exec: Some(Arc::new(self.commands(prepared, commands))),
+                approver: Arc::new(RunApprover {
+                    runtime: self.clone(),
+                    timeout: Duration::from_secs(agent.tools.exec.approval_timeout_seconds),
+                }),
                 ..ToolContext::for_files(files)
             },
             models,

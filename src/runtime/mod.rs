@@ -59,6 +59,7 @@
 mod admission;
 pub mod agent_loop;
 pub mod artifacts;
+pub mod approvals;
 mod breaker;
 mod calls;
 mod drive;

@@ -110,7 +110,7 @@ impl Summary {
         let mut text = "Success. Updated the following files:".to_owned();
         for (mark, paths) in [("A", &self.created), ("M", &self.changed), ("D", &self.deleted)] {
             for path in paths {
-                text.push_str(&format!("\n{mark} {path}"));
+                text.extend(["\n", mark, " ", path]);
             }
         }
         ToolOutput::text(text).with_details(json!({

@@ -92,6 +92,7 @@ fn errors_read_the_same_with_and_without_a_gateway() {
     assert_eq!(look(&gateway.home), with);
     insta::assert_snapshot!(with[0], @"
     error: none does not exist
+      why: nothing has that name
       fix: List the directory to see which names exist
     ");
 }
@@ -101,7 +102,7 @@ fn bytes_of_any_kind_and_size_survive() {
     let gateway = Home::new(json!({})).start();
     let home = &gateway.home;
     let bytes: Vec<u8> =
-        (0..64 * 1024 * 1024_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 21) as u8).collect();
+        (0..64 * 1024 * 1024_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     std::fs::write(home.root().join("big.bin"), &bytes).expect("a file");
     let mut permissions = std::fs::metadata(home.root().join("big.bin")).expect("its mode").permissions();
     permissions.set_mode(0o755);

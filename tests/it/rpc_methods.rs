@@ -430,7 +430,7 @@ fn virtual_files(table: &mut Table) {
     };
     let write = tree(json!({
         "path": "notes/a.md", "data": "aGVsbG8=", "encoding": "base64", "mode": 0o644, "append": false,
-        "createParents": true, "mustExist": false, "more": true, "offset": 0,
+        "createParents": true, "mustExist": false, "mustNotExist": false, "more": true, "offset": 0,
     }));
     let mut begun = write.clone();
     begun.as_object_mut().expect("by name").remove("upload");

@@ -3,6 +3,7 @@
 pub(super) mod agent;
 pub(super) mod agents;
 pub(super) mod artifacts;
+pub(super) mod approvals;
 pub(super) mod completion;
 pub(super) mod config;
 pub(super) mod doctor;
@@ -33,6 +34,7 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Agents(args) => agents::run(context, args),
         Command::Fs(args) => fs::run(context, args),
         Command::Artifacts(args) => artifacts::run(context, args),
+        Command::Approvals(args) => approvals::run(context, args),
         Command::Config(args) => config::run(context, args),
         Command::Logs(args) => logs::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),

@@ -122,7 +122,7 @@ impl HostCapabilityFs {
         let mut queue = VecDeque::from([root]);
         let mut seen = 0;
         while let Some(directory) = queue.pop_front() {
-            let opened = unix::open_beneath(self.fd.as_fd(), &directory.path, DIRECTORY, self.containment());
+            let opened = self.open_below(self.fd.as_fd(), &directory.path, DIRECTORY);
             let listing = match opened.and_then(Dir::from_fd) {
                 Ok(listing) => listing,
                 Err(errno) if directory.depth == 0 => return Err(unix::fs_error(&RelPath::root(), errno)),

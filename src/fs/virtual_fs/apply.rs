@@ -108,7 +108,7 @@ impl VirtualAgentFs {
         }
         work.sort();
         let (base, run) = (base.clone(), files.run.clone());
-        files.editing(&RelPath::root(), move |tree| Merge::new(tree, &base, run.as_ref()).run(work))
+        files.editing(&RelPath::root(), move |tree| Merge::new(tree, &base, run.as_ref()).run(&work))
     }
 }
 

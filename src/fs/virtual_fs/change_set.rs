@@ -55,19 +55,15 @@ fn mode(tree: &Tree<'_, '_>, change: &Planned) -> Step<Option<u32>> {
 
 fn make(tree: &Tree<'_, '_>, change: &Planned, mode: Option<u32>) -> Step<()> {
     let path = &change.path;
-    match &change.write {
-        Some((data, _)) => {
-            let replaced = writable(tree, path, &OPTIONS)?;
-            check_expected(change, replaced.as_ref())?;
-            tree.put_file(path, replaced.as_ref(), mode, data)?;
-            Ok(())
-        }
-        None => {
-            let row = find_file(tree.edit.tx(), tree.space(), path, VfsAt::Now)?;
-            check_expected(change, Some(&row))?;
-            Ok(tree.edit.end(&row)?)
-        }
+    if let Some((data, _)) = &change.write {
+        let replaced = writable(tree, path, OPTIONS)?;
+        check_expected(change, replaced.as_ref())?;
+        tree.put_file(path, replaced.as_ref(), mode, data)?;
+        return Ok(());
     }
+    let row = find_file(tree.edit.tx(), tree.space(), path, VfsAt::Now)?;
+    check_expected(change, Some(&row))?;
+    Ok(tree.edit.end(&row)?)
 }
 
 fn check_expected(change: &Planned, present: Option<&VfsRow>) -> Result<(), FsError> {

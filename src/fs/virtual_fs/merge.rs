@@ -51,7 +51,7 @@ impl<'m, 't, 'c> Merge<'m, 't, 'c> {
         }
     }
 
-    pub(super) fn run(mut self, work: Work) -> Step<ApplyReport> {
+    pub(super) fn run(mut self, work: &Work) -> Step<ApplyReport> {
         for path in &work.deletes {
             let outcome = self.delete(path);
             self.settle(path, outcome)?;

@@ -10,20 +10,48 @@ use proptest::prelude::*;
 
 use super::tests::{Place, code, path};
 use super::*;
-use crate::fs::{AgentFiles, EntryKind, FsError, HostCapabilityFs, RelPath, WalkOptions, WriteOptions};
+use crate::fs::{
+    AgentFiles, EntryKind, Expected, FileChange, FsError, HostCapabilityFs, RelPath, WalkOptions, WriteOptions,
+};
 
 #[derive(Debug, Clone)]
 enum Op {
-    Write { at: String, byte: u8, size: usize, parents: bool, must_exist: bool },
-    Append { at: String, byte: u8, size: usize, parents: bool },
+    Write {
+        at: String,
+        byte: u8,
+        size: usize,
+        parents: bool,
+        must_exist: bool,
+    },
+    Append {
+        at: String,
+        byte: u8,
+        size: usize,
+        parents: bool,
+    },
     MakeDirectory(String),
     Remove(String),
     RemoveTree(String),
-    Rename { from: String, to: String, replace: bool },
-    SetMode { at: String, executable: bool },
-    Read { at: String, max: u64 },
-    List { at: String, max: usize },
+    Rename {
+        from: String,
+        to: String,
+        replace: bool,
+    },
+    SetMode {
+        at: String,
+        executable: bool,
+    },
+    Read {
+        at: String,
+        max: u64,
+    },
+    List {
+        at: String,
+        max: usize,
+    },
     Stat(String),
+    /// Path, content to write (`None` removes), whether nothing may be there.
+    Apply(Vec<(String, Option<u8>, bool)>),
 }
 
 /// Few names, so that operations meet; some that mean something to SQL or to a careless prefix comparison.
@@ -47,6 +75,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => (any_path(), 0..300_u64).prop_map(|(at, max)| Op::Read { at, max }),
         2 => (prop_oneof![any_path(), Just(String::new())], 0..4_usize).prop_map(|(at, max)| Op::List { at, max }),
         1 => any_path().prop_map(Op::Stat),
+        3 => prop::collection::vec((any_path(), any::<Option<u8>>(), prop::bool::weighted(0.2)), 1..4).prop_map(Op::Apply),
     ]
 }
 
@@ -134,7 +163,7 @@ fn both(virtual_files: &VirtualAgentFs, real: &Real, op: &Op) -> (String, String
             Err(error) => code(Err::<(), _>(error)).to_owned(),
         }
     }
-    let options = |create_parents, must_exist| WriteOptions { create_parents, must_exist, must_not_exist: false };
+    let options = |create_parents, must_exist| WriteOptions { create_parents, must_exist, ..WriteOptions::default() };
     match op {
         Op::Write { at, byte, size, parents, must_exist } => {
             let (data, options) = (vec![*byte; *size], options(*parents, *must_exist));
@@ -173,6 +202,21 @@ fn both(virtual_files: &VirtualAgentFs, real: &Real, op: &Op) -> (String, String
                 format!("{} {}", shown(listed), shown(bounded))
             };
             (list(virtual_files), list(&real.files))
+        }
+        Op::Apply(set) => {
+            let changes: Vec<FileChange> = set
+                .iter()
+                .map(|(at, byte, absent)| {
+                    let expected = if *absent { Expected::Absent } else { Expected::Anything };
+                    match byte {
+                        Some(byte) => {
+                            FileChange::Write { path: path(at), data: vec![*byte; 10], mode_of: None, expected }
+                        }
+                        None => FileChange::Remove { path: path(at), expected },
+                    }
+                })
+                .collect();
+            (shown(AgentFiles::apply(virtual_files, &changes)), shown(AgentFiles::apply(&real.files, &changes)))
         }
         Op::Stat(at) => {
             let stat = |files: &dyn AgentFiles| {

@@ -549,6 +549,19 @@ impl TreeSink for Nothing {
     }
 }
 
+/// A sink that takes nothing.
+struct Full;
+
+impl TreeSink for Full {
+    fn directory(&mut self, _path: &RelPath, _mode: u32) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn file(&mut self, _: &RelPath, _: u32, _: u64, _: &mut dyn Read) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A sink that writes down what it is given.
 #[derive(Default)]
 struct Copy(Vec<String>);
 
@@ -595,15 +608,6 @@ fn a_projection_is_the_whole_tree_parents_first() {
     let base = files.project(&mut copy).unwrap();
     assert_eq!(copy.0, ["big 644 1500000", "d/ 755", "d-x 644 2", "d/a 755 1", "empty/ 755"]);
     assert_eq!((base.len(), base.revision), (5, 5));
-    struct Full;
-    impl TreeSink for Full {
-        fn directory(&mut self, _path: &RelPath, _mode: u32) -> std::io::Result<()> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
-        fn file(&mut self, _: &RelPath, _: u32, _: u64, _: &mut dyn Read) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     assert_eq!(code(files.project(&mut Full)), "io");
 }
 
@@ -784,4 +788,39 @@ fn a_change_is_seen_through_every_handle_at_once_and_reads_are_of_one_state() {
         .read_blocking(|tx| Ok(tx.connection().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap()))
         .unwrap();
     assert_eq!(check, "ok");
+}
+
+#[test]
+fn a_set_of_changes_is_one_revision_or_nothing() {
+    use crate::fs::{Expected, FileChange};
+    let place = Place::new();
+    let files = place.files();
+    put(&files, "a", "1");
+    put(&files, "gone", "2");
+    files.set_mode(&path("gone"), 0o755).unwrap();
+    let write = |at: &str, text: &str, mode_of: Option<&str>, expected| FileChange::Write {
+        path: path(at),
+        data: text.as_bytes().to_vec(),
+        mode_of: mode_of.map(path),
+        expected,
+    };
+    let remove = |at: &str, expected| FileChange::Remove { path: path(at), expected };
+    let hash = files.node(&path("a"), &Moment::Now).unwrap().hash.unwrap();
+    let before = revision(&files);
+    let apply = |changes: &[FileChange]| code(AgentFiles::apply(&files, changes));
+    assert_eq!(apply(&[write("b", "x", None, Expected::Anything), remove("none", Expected::Anything)]), "not_found");
+    assert_eq!(apply(&[write("b", "x", None, Expected::Anything), write("a", "y", None, Expected::Absent)]), "exists");
+    assert_eq!(apply(&[write("a", "y", None, Expected::Sha256([0; 32]))]), "changed");
+    assert_eq!(apply(&[write("c", "y", None, Expected::Sha256(hash))]), "changed");
+    assert_eq!(apply(&[write(".git/hooks/x", "y", None, Expected::Anything)]), "protected");
+    assert_eq!((revision(&files), all(&files, &Moment::Now).as_str()), (before, "a=1 gone=2"));
+    let set = [
+        remove("gone", Expected::Anything),
+        write("moved/there", "2", Some("gone"), Expected::Absent),
+        write("a", "one", None, Expected::Sha256(hash)),
+    ];
+    assert_eq!(apply(&set), "ok");
+    assert_eq!((revision(&files), all(&files, &Moment::Now).as_str()), (before + 1, "a=one moved moved/there=2"));
+    assert_eq!(files.node(&path("moved/there"), &Moment::Now).unwrap().mode, 0o755);
+    assert_eq!(apply(&[]), "ok");
 }

@@ -88,7 +88,7 @@ impl VirtualAgentFs {
                 let source = std::io::Error::other("another piece was added while the upload was finished");
                 return Err(FsError::Io { path: path.to_string(), source }.into());
             }
-            let replaced = writable(tree, &path, &options)?;
+            let replaced = writable(tree, &path, options)?;
             tree.put_file(&path, replaced.as_ref(), mode.map(file_mode), &data)?;
             if is_small {
                 tx.vfs_drop_upload(upload)?;

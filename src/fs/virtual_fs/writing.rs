@@ -33,7 +33,7 @@ impl VirtualAgentFs {
         let (data, path, options) = (Data::new(bytes), path.clone(), *options);
         self.limits.check_file(&path, data.size)?;
         self.editing(&path.clone(), move |tree| {
-            let replaced = writable(tree, &path, &options)?;
+            let replaced = writable(tree, &path, options)?;
             tree.put_file(&path, replaced.as_ref(), mode.map(file_mode), &data)?;
             Ok(Written { created: replaced.is_none(), bytes: data.size })
         })
@@ -56,7 +56,7 @@ impl VirtualAgentFs {
             content.extend_from_slice(bytes);
             let (data, path, options) = (Data::new(content), path.clone(), *options);
             let written = self.editing(&path.clone(), move |tree| {
-                let replaced = writable(tree, &path, &options)?;
+                let replaced = writable(tree, &path, options)?;
                 if replaced.as_ref().map(|row| row.revision) != seen {
                     return Ok(None);
                 }
@@ -138,7 +138,7 @@ impl VirtualAgentFs {
 }
 
 /// The file that a write would replace, if there is one; its parents are there or made.
-pub(super) fn writable(tree: &Tree<'_, '_>, path: &RelPath, options: &WriteOptions) -> Step<Option<VfsRow>> {
+pub(super) fn writable(tree: &Tree<'_, '_>, path: &RelPath, options: WriteOptions) -> Step<Option<VfsRow>> {
     let replaced = tree.row(path)?;
     match &replaced {
         Some(row) if row.kind == VfsKind::Directory => {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod approvals;
 mod args;
 mod artifacts;
 mod attachments;
@@ -37,6 +38,7 @@ fn all() -> impl Iterator<Item = &'static Method> {
         models::METHODS,
         agents::METHODS,
         artifacts::METHODS,
+        approvals::METHODS,
         config::METHODS,
         logs::METHODS,
         sandbox::METHODS,

@@ -2,6 +2,7 @@
 
 mod abort;
 mod artifacts;
+mod approvals;
 mod faults;
 mod models;
 mod races;

@@ -160,9 +160,9 @@ impl<'a> Parser<'a> {
                 chunk.contexts.push(context.strip_prefix(' ').unwrap_or(context).to_owned());
             }
         }
-        let Some(line) = self.peek() else { return self.unfinished(headers, chunk.line) };
+        let Some(line) = self.peek() else { return unfinished(headers, chunk.line) };
         if line.starts_with("***") && line.trim_end() != END_OF_FILE || headers == 0 && is_padded_section(line) {
-            return self.unfinished(headers, chunk.line);
+            return unfinished(headers, chunk.line);
         }
         if headers == 0 && !first {
             return Err(self.unexpected(line, "Each further chunk of a file begins with an '@@' line"));
@@ -192,15 +192,15 @@ impl<'a> Parser<'a> {
         }
         Ok(Some(chunk))
     }
+}
 
-    /// No chunk follows; an `@@` line alone is none.
-    fn unfinished(&self, headers: usize, line: usize) -> Result<Option<Chunk>, PatchError> {
-        if headers == 0 {
-            return Ok(None);
-        }
-        let what = "the chunk has no lines. Give the lines to change after the '@@' line".to_owned();
-        Err(PatchError::Section { line, what })
+/// No chunk follows; an `@@` line alone is none.
+fn unfinished(headers: usize, line: usize) -> Result<Option<Chunk>, PatchError> {
+    if headers == 0 {
+        return Ok(None);
     }
+    let what = "the chunk has no lines. Give the lines to change after the '@@' line".to_owned();
+    Err(PatchError::Section { line, what })
 }
 
 /// A section's first line with white space before it. Inside of a chunk that would be a line of the file.

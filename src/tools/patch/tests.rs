@@ -46,7 +46,7 @@ proptest! {
         after.splice(at..(at + remove).min(before.len()), insert);
         prop_assume!(before != after);
         let ending = if crlf { "\r\n" } else { "\n" };
-        let join = |lines: &[String]| lines.iter().map(|line| format!("{line}{ending}")).collect::<String>();
+        let join = |lines: &[String]| lines.iter().fold(String::new(), |text, line| text + line + ending);
         let patch = between(&before, &after, 3);
         prop_assert_eq!(apply(&join(&before), &chunks(&patch), &Budget::default()), Ok(join(&after)));
     }
@@ -62,9 +62,9 @@ proptest! {
 
     #[test]
     fn what_is_added_is_the_content(lines in prop::collection::vec("\\PC{0,8}", 0..6)) {
-        let body: String = lines.iter().map(|line| format!("+{line}\n")).collect();
+        let body = lines.iter().fold(String::new(), |text, line| text + "+" + line + "\n");
         let patch = parse(&format!("*** Begin Patch\n*** Add File: a b\n{body}*** End Patch")).unwrap();
-        let content = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let content = lines.iter().fold(String::new(), |text, line| text + line + "\n");
         prop_assert_eq!(&patch.sections[0].action, &Action::Add { content });
         prop_assert_eq!(&patch.sections[0].path, "a b");
     }

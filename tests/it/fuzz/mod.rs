@@ -3,4 +3,6 @@
 
 mod change_stream;
 mod harness;
+mod host_paths;
+mod patch;
 mod paths;

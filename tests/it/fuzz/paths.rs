@@ -77,7 +77,7 @@ fn no_path_leads_out_of_its_tree() {
         if expected(&text).as_deref() != Some(path.as_str()) && !(absolute && path.is_root()) {
             return Err(format!("{text:?} was resolved to {path:?}, not {:?}", expected(&text)));
         }
-        let options = WriteOptions { create_parents: true, must_exist: false, must_not_exist: false };
+        let options = WriteOptions { create_parents: true, ..WriteOptions::default() };
         match files.write_with(&path, input, &options) {
             Ok(_) => {
                 written += 1;

@@ -16,7 +16,7 @@ pub(super) struct CatArgs {
     #[arg(value_name = "PATH")]
     path: String,
     /// As it was at that revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: Option<String>,
     #[command(flatten)]
     tree: TreeArgs,

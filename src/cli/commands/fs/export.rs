@@ -25,10 +25,10 @@ pub(super) struct ExportArgs {
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
     /// Only what is below this directory.
-    #[arg(long, value_name = "PATH", default_value = "")]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// As it was at that revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: Option<String>,
     #[command(flatten)]
     tree: TreeArgs,

@@ -15,13 +15,13 @@ use super::tree::{Tree, TreeArgs, moment};
 #[derive(Debug, Args)]
 pub(super) struct LsArgs {
     /// Directory; the root without it.
-    #[arg(value_name = "PATH", default_value = "")]
+    #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// Everything below it, too.
     #[arg(short, long)]
     recursive: bool,
     /// As it was at that revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: Option<String>,
     /// Most entries.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]

@@ -25,7 +25,7 @@ pub(super) struct DiffArgs {
     #[arg(value_name = "TO", default_value = "now")]
     to: String,
     /// Only what is at or below this path.
-    #[arg(long, value_name = "PATH", default_value = "")]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// Most changes.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
@@ -54,10 +54,10 @@ pub(super) struct HistoryArgs {
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
     /// File or directory; everything without it.
-    #[arg(value_name = "PATH", default_value = "")]
+    #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
     path: String,
     /// The revision or snapshot.
-    #[arg(long, value_name = "REVISION|SNAPSHOT")]
+    #[arg(long, value_name = "REVISION")]
     at: String,
     #[command(flatten)]
     tree: TreeArgs,

@@ -19,7 +19,7 @@ pub(super) struct TreeArgs {
     /// Whose files [default: the default agent's].
     #[arg(long, value_name = "ID")]
     agent: Option<String>,
-    /// workspace, scratch or run/ID [default: workspace in vfs-only mode, else scratch].
+    /// workspace, scratch or run/ID [default: by the agent's mode].
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
     #[command(flatten)]
@@ -100,13 +100,12 @@ impl<'c> Tree<'c> {
     }
 
     fn here(&self, method: &str, params: Value) -> Result<Value> {
-        let store = match self.store.get() {
-            Some(store) => store,
-            None => {
-                let options = OpenOptions { durability_full: false, access: self.access };
-                let opened = Store::open(&self.context.paths, &options)?;
-                self.store.get_or_init(|| opened)
-            }
+        let store = if let Some(store) = self.store.get() {
+            store
+        } else {
+            let options = OpenOptions { durability_full: false, access: self.access };
+            let opened = Store::open(&self.context.paths, &options)?;
+            self.store.get_or_init(|| opened)
         };
         match &self.config {
             Some(config) => gateway::vfs_here(store, &config.view, method, params),

@@ -105,6 +105,7 @@ pub(super) static METHODS: &[Method] = &[
         Param::optional("append", Type::Boolean, "add to the end of the file"),
         PARENTS,
         Param::optional("mustExist", Type::Boolean, "fail if there is no such file"),
+        Param::optional("mustNotExist", Type::Boolean, "fail if there is such a file already"),
         Param::optional("more", Type::Boolean, "further pieces follow; the file changes with the last one"),
         Param::optional(
             "upload",

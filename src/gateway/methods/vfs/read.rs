@@ -23,7 +23,7 @@ pub(super) fn list(files: &VirtualAgentFs, args: &Args) -> Result<Value> {
         }
         files.tree_at(&path, &at)?
     } else {
-        let everything = if after.is_some() { usize::MAX - 1 } else { max };
+        let everything = if after.is_some() { usize::MAX - 1 } else { max.saturating_add(1) };
         files.nodes(&path, &at, everything)?.0
     };
     nodes.retain(|node| node.path != path && after.is_none_or(|after| node.path.as_str() > after));

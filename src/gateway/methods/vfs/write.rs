@@ -15,7 +15,7 @@ pub(super) fn write(files: &VirtualAgentFs, args: &Args) -> Result<Value> {
     let options = WriteOptions {
         create_parents: args.flag("createParents").unwrap_or(true),
         must_exist: args.flag("mustExist").unwrap_or(false),
-        must_not_exist: false,
+        must_not_exist: args.flag("mustNotExist").unwrap_or(false),
     };
     let mode = args.integer("mode").and_then(|mode| u32::try_from(mode).ok()); // dropped: the description bounds it
     let append = args.flag("append").unwrap_or(false);
@@ -26,7 +26,7 @@ pub(super) fn write(files: &VirtualAgentFs, args: &Args) -> Result<Value> {
                 .hint("read the file, and send the whole of it in pieces")
                 .details(json!({"param": "append"})));
         }
-        return piece(files, args, &path, bytes, mode, &options);
+        return piece(files, args, &path, bytes, mode, options);
     }
     let written = if append {
         let written = files.append(&path, &bytes, &options)?;
@@ -47,7 +47,7 @@ fn piece(
     path: &RelPath,
     bytes: Vec<u8>,
     mode: Option<u32>,
-    options: &WriteOptions,
+    options: WriteOptions,
 ) -> Result<Value> {
     let upload = match args.integer("upload") {
         Some(upload) => upload,
@@ -58,7 +58,7 @@ fn piece(
     if args.flag("more").unwrap_or(false) {
         return Ok(json!({ "path": path.as_str(), "upload": progress.id, "size": progress.size }));
     }
-    done(files, path, &files.finish_upload(path, upload, mode, options)?)
+    done(files, path, &files.finish_upload(path, upload, mode, &options)?)
 }
 
 fn done(files: &VirtualAgentFs, path: &RelPath, written: &Written) -> Result<Value> {

@@ -33,7 +33,7 @@ fn the_tree_arrives_as_it_was_and_nothing_comes_back_from_an_idle_command() {
     real.get_mut("locked/secret").unwrap().0 = 0o000;
     assert_eq!(real, start);
     let changes = sandbox.changes();
-    assert_eq!(lines(&changes), [String::new(); 0], "the files are younger than a tick: they are read and compared");
+    assert_eq!(lines(&changes), Vec::<String>::new(), "the files are younger than a tick: they are read and compared");
 }
 
 #[test]
