@@ -210,6 +210,18 @@ const TABLE: &[Row] = &[
     ),
     row("tools.allow", List, "Allowed tools", "If set, agents have only these tools."),
     row("tools.deny", List, "Denied tools", "Tools that never run."),
+    row(
+        "tools.artifacts.retentionDays",
+        Integer(0, 36_500),
+        "Artifact age",
+        "Days images and trajectories of runs are kept; 0 keeps them as long as their conversation. Default: 30.",
+    ),
+    row(
+        "diagnostics.trajectory",
+        Bool,
+        "Trajectories",
+        "Keep what models are sent and answer in each run, as an artifact. Default: false.",
+    ),
     row("session.mainKey", Text, "Main session", "Last part of the main session's key. Default: main."),
     row("logging.level", Enum(LEVELS), "Log level", "Least severe message that is logged. Default: info."),
     row(

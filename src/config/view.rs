@@ -24,6 +24,10 @@ pub struct Config {
     pub discover_local: bool,
     /// `agents.defaults.models.<ref>.alias` → ref.
     pub aliases: BTreeMap<String, String>,
+    /// `diagnostics.trajectory`: keep what models are sent and answer; default false.
+    pub trajectory: bool,
+    /// `tools.artifacts.retentionDays`: default 30; 0 = as long as their conversation.
+    pub artifact_days: i64,
     /// `session.mainKey`, default `main`.
     pub main_key: String,
     /// `tools.allow`, `tools.deny`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::prepared::PreparedAgentRun;
-use crate::core::{AgentId, Error, RunId, SessionId, SessionKey};
+use crate::core::{AgentId, Error, FilesystemMode, RunId, SessionId, SessionKey};
 use crate::session::{ContentBlock, StopReason, Usage};
 use crate::state::{ApprovalRow, SessionEntry, StoredEvent};
 
@@ -34,6 +34,10 @@ pub struct TurnRequest {
     pub channel: String,
     /// Appended to the system prompt for this run.
     pub extra_system_prompt: Option<String>,
+    /// Files for this run; it can only be narrower than the agent's.
+    pub filesystem_mode: Option<FilesystemMode>,
+    /// Whether what the model is sent and answers is kept; `None` = as configured.
+    pub trajectory: Option<bool>,
 }
 
 /// How a submission was taken.
@@ -215,6 +219,17 @@ pub enum RunEventBody {
         name: String,
         /// Arguments.
         arguments: Value,
+    },
+    /// More of what a running tool has to say.
+    ToolProgress {
+        /// Call id.
+        tool_call_id: String,
+        /// Tool.
+        name: String,
+        /// `stdout` or `stderr`.
+        stream: &'static str,
+        /// The new part.
+        text: String,
     },
     /// A tool has run.
     ToolEnd {

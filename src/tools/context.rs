@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::exec::ExecContext;
 use super::policy::{ExecApprovals, Used};
 use crate::core::{AgentId, FilesystemMode, Result, RunId, SessionKey, ToolCallId};
 use crate::fs::AgentFiles;
@@ -132,6 +133,8 @@ pub struct ToolContext {
     pub approver: Arc<dyn Approver>,
     /// Live output.
     pub progress: ProgressSink,
+    /// Commands. `None` when the run has none.
+    pub exec: Option<Arc<ExecContext>>,
 }
 
 impl ToolContext {
@@ -144,6 +147,7 @@ impl ToolContext {
             images: false,
             approver: Arc::new(NobodyToAsk),
             progress: Arc::new(|_progress| {}),
+            exec: None,
         }
     }
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::policy::{ToolPolicy, fingerprint};
 use super::support::{Failure, bound};
 use super::{
-    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, arguments, edit, find, grep, ls, read, write,
+    ApprovalDecision, ApprovalRequest, Tool, ToolContext, ToolOutput, apply_patch, arguments, edit, exec, find, grep,
+    ls, policy, process, read, write,
 };
 use crate::config::ToolSettings;
 use crate::providers::ToolSpec;
@@ -34,13 +35,16 @@ impl ToolSet {
 
     /// The built-in tools that a policy permits.
     pub fn for_policy(policy: ToolPolicy) -> Self {
-        let all: [Arc<dyn Tool>; 6] = [
+        let all: [Arc<dyn Tool>; 9] = [
             Arc::new(read::Read::default()),
             Arc::new(write::Write::default()),
             Arc::new(edit::Edit::default()),
             Arc::new(ls::Ls::default()),
             Arc::new(find::Find::default()),
             Arc::new(grep::Grep::default()),
+            Arc::new(apply_patch::ApplyPatch::default()),
+            Arc::new(exec::Exec::default()),
+            Arc::new(process::Process::default()),
         ];
         let permitted = all.into_iter().filter(|tool| policy.permits(&tool.spec().name)).collect();
         Self { policy: Arc::new(policy), ..Self::from_tools(permitted) }
@@ -67,6 +71,8 @@ impl ToolSet {
             let names = if names.is_empty() { "none" } else { &names };
             return bound(ToolOutput::error(format!("There is no tool {name:?} here. Available: {names}.")));
         };
+        // Rules are about the tool, whatever name it was called by.
+        let name = tool.spec().name.as_str();
         let arguments = match arguments::validate(tool.spec(), arguments) {
             Ok(arguments) => arguments,
             Err(problem) => return bound(ToolOutput::error(problem)),
@@ -138,6 +144,7 @@ impl ToolSet {
     }
 
     fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.tools.iter().find(|tool| tool.spec().name == name)
+        let by_name = |name: &str| self.tools.iter().find(|tool| tool.spec().name == name);
+        by_name(name).or_else(|| by_name(policy::tool_name(name)))
     }
 }

@@ -345,6 +345,7 @@ pub(super) fn told(events: &mut tokio::sync::broadcast::Receiver<Arc<RuntimeEven
                 Body::Text { delta } => format!("text {delta}"),
                 Body::Thinking { .. } => "thinking".to_owned(),
                 Body::ToolStart { name, .. } => format!("tool {name}"),
+                Body::ToolProgress { name, text, .. } => format!("tool {name} says {text}"),
                 Body::ToolEnd { name, .. } => format!("tool {name} end"),
                 Body::Usage { .. } => "usage".to_owned(),
                 Body::Ended { outcome } => format!("ended {}", outcome.status.as_str()),

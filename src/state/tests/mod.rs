@@ -6,6 +6,7 @@ mod opening;
 mod searching;
 mod sessions;
 mod tables;
+mod vfs;
 mod writing;
 
 use serde_json::{Map, json};

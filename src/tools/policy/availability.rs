@@ -16,8 +16,20 @@ const PROFILES: &[(&str, &[&str])] = &[
     ("messaging", &["message"]),
 ];
 
-/// Other names that OpenClaw has for a tool.
-const ALIASES: &[(&str, &str)] = &[("bash", "exec"), ("shell", "exec"), ("apply-patch", "apply_patch")];
+/// Other names for a tool, in rules and in calls: OpenClaw's, and those of harnesses that models have learned.
+const ALIASES: &[(&str, &str)] = &[
+    ("bash", "exec"),
+    ("shell", "exec"),
+    ("run_command", "exec"),
+    ("run_shell_command", "exec"),
+    ("terminal", "exec"),
+    ("apply-patch", "apply_patch"),
+];
+
+/// The tool that a name means; a tool's own name means itself.
+pub(in crate::tools) fn tool_name(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, tool)| tool)
+}
 
 /// `tools.profile|allow|alsoAllow|deny|ask` of an agent. Rules are names, `*` patterns and groups, without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +94,7 @@ fn matches(rule: &str, tool: &str) -> bool {
     if let Some((_, members)) = GROUPS.iter().find(|(group, _)| *group == rule) {
         return members.iter().any(|member| wildcard(member, tool));
     }
-    let name = ALIASES.iter().find(|(alias, _)| *alias == rule).map_or(rule.as_str(), |(_, name)| name);
-    wildcard(name, tool)
+    wildcard(tool_name(&rule), tool)
 }
 
 /// `*` stands for any text; everything else for itself.

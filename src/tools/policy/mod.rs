@@ -38,6 +38,7 @@ mod tests;
 
 pub use authorize::{Authorized, ExecRequest, authorize};
 pub use availability::ToolPolicy;
+pub(super) use availability::tool_name;
 pub use binding::{Binding, fingerprint};
 pub use decide::{Decision, Place, Used, decide};
 pub use document::{AgentApprovals, AllowEntry, ApprovalRules, ExecApprovals};

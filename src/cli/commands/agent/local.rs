@@ -11,11 +11,11 @@ use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
 use crate::cli::signals::{Signal, Signals};
 use crate::config::LoadedConfig;
-use crate::core::{Error, ErrorKind, Result, RunId, now_ms};
+use crate::core::{Error, ErrorKind, FilesystemMode, Result, RunId, now_ms};
 use crate::gateway;
 use crate::providers::ProviderRegistry;
 use crate::runtime::approvals::shape;
-use crate::runtime::{AcceptedStatus, RunEvent, RunEventBody, RunOutcome, Runtime, RuntimeEvent, TurnRequest};
+use crate::runtime::{AcceptedStatus, RunEvent, RunEventBody, RunOutcome, Runtime, RuntimeEvent, TurnRequest, modes};
 use crate::session::ContentBlock;
 use crate::state::{Access, ApprovalRow, OpenOptions, Store};
 
@@ -50,7 +50,9 @@ async fn with_store(
     signals: &mut Signals,
 ) -> Outcome {
     for agent in &config.view.agents {
-        files::make_directory(&agents::workspace(agent, &context.paths))?;
+        if modes::of_agent(&config, agent)? != FilesystemMode::VfsOnly {
+            files::make_directory(&agents::workspace(agent, &context.paths))?;
+        }
     }
     let providers = ProviderRegistry::build(&config.view, &config.env)?;
     if config.view.discover_local && turn.model.is_none() && providers.default_model().info.provider == "offline" {
@@ -79,6 +81,8 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
             timeout: turn.timeout,
             channel: turn.channel.clone(),
             extra_system_prompt: None,
+            filesystem_mode: turn.filesystem_mode,
+            trajectory: turn.trajectory,
         })
         .await?;
     let mut printer = Printer::new(context);

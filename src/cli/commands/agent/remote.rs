@@ -75,11 +75,15 @@ fn parameters(turn: &Turn) -> Value {
         ("sessionKey", turn.key()),
         ("model", turn.model.clone()),
         ("thinking", turn.thinking.map(|level| level.as_str().to_owned())),
+        ("filesystemMode", turn.filesystem_mode.map(|mode| mode.as_str().to_owned())),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
             params[name] = value.into();
         }
+    }
+    if let Some(keep) = turn.trajectory {
+        params["trajectory"] = keep.into();
     }
     if let Some(limit) = turn.timeout {
         params["timeout"] = limit.as_secs().into();
