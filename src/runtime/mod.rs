@@ -11,6 +11,18 @@
 //! process speaks the same trait over its broker connection. Everything durable goes through `state`; what is kept in memory
 //! (live projections in `live`, recent outcomes in `registry`) is only ever fed from committed rows.
 //!
+//! | file | job |
+//! |---|---|
+//! | `request`, `prepared`, [`modes`] | what a message may ask for, and the run that is made of it: files, tools, sandbox are settled here |
+//! | `submit`, `admission`, `lanes`, `registry` | one run per session, in order; repeats of a message |
+//! | `drive`, [`agent_loop`], `breaker`, `calls` | a run from its beginning to its end |
+//! | `inline`, [`host`], `teller` | the host of a run; events and live output to subscribers |
+//! | [`files`] | the files of a run by its mode, and their end |
+//! | [`approvals`] | asking people |
+//! | [`explain`] | what confines an agent, and whether that works here |
+//! | [`artifacts`], [`trajectory`], `trajectory_export` | what a run leaves behind besides its transcript |
+//! | `ending`, `recovery`, `durable` | ends that the loop did not record, after crashes and while the disk is full |
+//!
 //! As a library, without a gateway:
 //!
 //! ```

@@ -274,10 +274,11 @@ impl Record {
 
     fn line(&mut self, kind: &str, ts: i64, data: Value) {
         let model = self.model.as_ref();
-        let line = json!({
+        let mut line = json!({
             "type": kind, "ts": ts, "provider": model.map(|model| &model.provider), "modelId": model.map(|model| &model.id),
-            "modelApi": model.map(|model| &model.api), "data": data,
+            "modelApi": model.map(|model| &model.api),
         });
+        line["data"] = data;
         let line = format!("{}\n", without_nulls(line));
         if self.bytes + line.len() > MAX_BYTES {
             self.left_out += 1;

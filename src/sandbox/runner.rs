@@ -53,12 +53,12 @@ impl Sandbox {
         check::command(&command)?;
         let spec = check::spec(spec, &self.inner.forbidden)?;
         check::projection(&spec, projection.is_some())?;
-        self.inner.backends.start(spec, command, projection).await
+        Box::pin(self.inner.backends.start(spec, command, projection)).await
     }
 
     /// What a backend guarantees here, found out by running something in it; `None` = the best one. The first answer takes some milliseconds,
     /// and is remembered.
     pub async fn probe(&self, level: SandboxLevel, backend: Option<Backend>) -> Probe {
-        self.inner.backends.probe(level, backend).await
+        Box::pin(self.inner.backends.probe(level, backend)).await
     }
 }

@@ -79,7 +79,9 @@ fn probe_shows_what_each_means_lets_through() {
     let (own, plain) = (of("namespaces"), of("plain"));
     assert_eq!(own["missing"], json!([]), "{own}");
     assert!(own["attempts"].as_array().expect("a list").len() > 10, "{own}");
-    assert!(allowed(plain) > allowed(own), "without confinement more is possible: {plain}");
+    let rest = of("landlock");
+    assert!(allowed(rest) > allowed(own), "what namespaces hide can be reached without them: {rest}");
+    assert!(names(&plain["missing"]).contains(&"net_denied"), "no confinement promises nothing: {plain}");
     let one = home.cli(&["sandbox", "probe", "--backend", "plain"]);
     assert_eq!(one.code, 1, "it does not give strict: {one:?}");
     assert!(one.out.starts_with("plain"), "{}", one.out);

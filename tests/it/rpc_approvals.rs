@@ -76,6 +76,10 @@ fn a_question_is_told_decided_once_and_remembered() {
     let mut other = gateway.ws();
     let listed = other.call("exec.approval.list", json!({}));
     assert_eq!(listed[0]["id"], id.as_str());
+    let replay = other.call("sessions.messages.subscribe", json!({"key": "main", "includeApprovals": true}));
+    assert_eq!(replay["approvalReplay"]["approvals"][0]["id"], id.as_str());
+    let elsewhere = other.call("sessions.messages.subscribe", json!({"key": "notes", "includeApprovals": true}));
+    assert_eq!(elsewhere["approvalReplay"]["approvals"], json!([]));
     let resolved = other.call("exec.approval.resolve", json!({"id": id, "decision": "allow-once", "reviewer": "ann"}));
     assert_eq!(resolved["ok"], true);
     let event = client.event("the decision", |event| event["method"] == "exec.approval.resolved");

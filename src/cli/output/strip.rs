@@ -28,10 +28,13 @@ impl Strip {
     pub(crate) fn feed(&mut self, piece: &str) -> String {
         let mut plain = String::with_capacity(piece.len());
         for character in piece.chars() {
-            let after_return = std::mem::take(&mut self.after_return);
+            if std::mem::take(&mut self.after_return) && character == '\n' {
+                continue;
+            }
             self.place = match (self.place, character) {
-                (Place::Text | Place::Escape | Place::Control, '\u{1b}') => Place::Escape,
-                (Place::Text, '\u{9b}') | (Place::Escape, '[') => Place::Control,
+                // After ESC also the intermediate bytes of a two-character sequence.
+                (Place::Text | Place::Escape | Place::Control, '\u{1b}') | (Place::Escape, ' '..='/') => Place::Escape,
+                (Place::Text, '\u{9b}') | (Place::Escape, '[') | (Place::Control, ' '..='?') => Place::Control,
                 (Place::Text, '\u{90}' | '\u{9d}' | '\u{9e}' | '\u{9f}')
                 | (Place::Escape, ']' | 'P' | 'X' | '^' | '_') => Place::Sequence,
                 (Place::Text, '\r') => {
@@ -39,18 +42,15 @@ impl Strip {
                     self.after_return = true;
                     Place::Text
                 }
-                (Place::Text, '\n') if after_return => Place::Text,
                 // Backspace and bell leave nothing to see.
-                (Place::Text, '\u{7}' | '\u{8}') => Place::Text,
+                (Place::Text, '\u{7}' | '\u{8}')
+                | (Place::Sequence, '\u{7}' | '\u{9c}' | '\n')
+                | (Place::SequenceEscape, '\\') => Place::Text,
                 (Place::Text, character) => {
                     plain.push(character);
                     Place::Text
                 }
-                // Intermediate bytes of a two-character sequence.
-                (Place::Escape, ' '..='/') => Place::Escape,
-                (Place::Control, ' '..='?') => Place::Control,
                 (Place::Sequence, '\u{1b}') => Place::SequenceEscape,
-                (Place::Sequence, '\u{7}' | '\u{9c}' | '\n') | (Place::SequenceEscape, '\\') => Place::Text,
                 (Place::Sequence | Place::SequenceEscape, _) => Place::Sequence,
                 (Place::Escape | Place::Control, _) => Place::Text,
             };

@@ -77,7 +77,7 @@ impl RunApprover {
         };
         let row = self.runtime.ask_approval(question, gone).await?;
         let decided = self.runtime.await_approval(&row.approval_id, None).await?.unwrap_or(row);
-        Ok(self.decision(decided))
+        Ok(self.decision(&decided))
     }
 
     /// The permission that stands for exactly this; its use is recorded.
@@ -93,7 +93,7 @@ impl RunApprover {
         Ok(Some(grant))
     }
 
-    fn decision(&self, row: ApprovalRow) -> ApprovalDecision {
+    fn decision(&self, row: &ApprovalRow) -> ApprovalDecision {
         let by = row.decided_by.clone().unwrap_or_else(|| "openclaw".to_owned());
         let seconds = self.timeout.as_secs();
         match row.status {

@@ -65,7 +65,7 @@ impl Tool for Exec {
     }
 
     fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput> {
-        Box::pin(async move { run::call(context, arguments).await.unwrap_or_else(ToolOutput::from) })
+        Box::pin(async move { Box::pin(run::call(context, arguments)).await.unwrap_or_else(ToolOutput::from) })
     }
 
     fn parallel(&self) -> bool {

@@ -100,7 +100,7 @@ mod tests {
         let sink = Arc::clone(&seen);
         let mut output = Output::new(
             Arc::new(move |progress: ToolProgress| {
-                sink.lock().unwrap().push(format!("{}:{}", progress.stream, progress.text))
+                sink.lock().unwrap().push(format!("{}:{}", progress.stream, progress.text));
             }),
             false,
             false,

@@ -171,11 +171,11 @@ impl Stored {
 
 /// The first names of a list, and how many more there are.
 fn names(paths: &[&str]) -> String {
-    let mut text = paths.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
-    if paths.len() > TOLD {
-        text.push_str(&format!(" and {} more", paths.len() - TOLD));
+    let text = paths.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
+    match paths.len().checked_sub(TOLD) {
+        None | Some(0) => text,
+        Some(more) => format!("{text} and {more} more"),
     }
-    text
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::providers::ToolSpec;
 /// Longest command line, in bytes.
 const MAX_COMMAND: usize = 128 * 1024;
 /// Longest time of one command.
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 /// Shortest time before a command goes on in the background.
 const MIN_YIELD: Duration = Duration::from_millis(10);
 

@@ -120,16 +120,11 @@ async fn follow(context: &ToolContext, request: &Request, mut child: SandboxedCh
             () = patience, if exit.is_none() && !was_cancelled => return Followed::Stays { child, output },
         }
     }
-    match exit {
-        Some(exit) => {
-            let exit = Exit { killed: exit.killed || was_cancelled, ..exit };
-            Followed::Ended { exit, changes, output }
-        }
-        None => {
-            let message = "it ended without saying how the command had ended".to_owned();
-            Followed::Failed { error: SandboxError::Supervisor { message }, output }
-        }
-    }
+    let Some(exit) = exit else {
+        let message = "it ended without saying how the command had ended".to_owned();
+        return Followed::Failed { error: SandboxError::Supervisor { message }, output };
+    };
+    Followed::Ended { exit: Exit { killed: exit.killed || was_cancelled, ..exit }, changes, output }
 }
 
 /// What the result is made of besides the outcome.

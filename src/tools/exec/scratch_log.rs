@@ -34,7 +34,7 @@ fn make_room(scratch: &dyn AgentFiles, directory: &RelPath) -> Result<(), FsErro
         Err(FsError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
-    entries.retain(|entry| entry.name.ends_with(".log"));
+    entries.retain(|entry| entry.name.strip_suffix(".log").is_some());
     entries.sort_by_key(|entry| entry.modified_ms);
     let excess = (entries.len() + 1).saturating_sub(KEPT);
     for entry in entries.into_iter().take(excess) {

@@ -62,7 +62,7 @@ pub(super) fn environment_digest(environment: &[(OsString, OsString)]) -> String
 
 /// A path as text that two different paths never share.
 pub(super) fn path_text(path: &Path) -> String {
-    path.to_str().map_or_else(|| format!("{path:?}"), str::to_owned)
+    path.to_str().map_or_else(|| data_encoding::HEXLOWER.encode(path.as_os_str().as_encoded_bytes()), str::to_owned)
 }
 
 fn bytes(hash: &[u8]) -> [u8; 32] {

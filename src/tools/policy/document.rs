@@ -96,29 +96,15 @@ impl ExecApprovals {
         if document.version != 1 {
             return Err(broken(format!("version {} is not known here, only 1", document.version)));
         }
-        document.check("defaults", &document.defaults).map_err(broken)?;
+        check("defaults", &document.defaults).map_err(broken)?;
         for (id, agent) in &document.agents {
-            document.check(&format!("agents.{id}"), &agent.rules).map_err(broken)?;
+            check(&format!("agents.{id}"), &agent.rules).map_err(broken)?;
             for (index, entry) in agent.allowlist.iter().enumerate() {
                 let place = format!("agents.{id}.allowlist[{index}]");
                 super::allowlist::check(entry).map_err(|why| broken(format!("{place}: {why}")))?;
             }
         }
         Ok(document)
-    }
-
-    fn check(&self, place: &str, rules: &ApprovalRules) -> Result<(), String> {
-        let fits = |value: &Option<String>, names: &[&str]| value.as_deref().is_none_or(|value| names.contains(&value));
-        for (key, value, names) in [
-            ("security", &rules.security, &["deny", "allowlist", "full"]),
-            ("ask", &rules.ask, &["off", "on-miss", "always"]),
-            ("askFallback", &rules.ask_fallback, &["deny", "allowlist", "full"]),
-        ] {
-            if !fits(value, names) {
-                return Err(format!("{place}.{key} must be one of {}", names.join(", ")));
-            }
-        }
-        Ok(())
     }
 
     /// What holds for an agent: its own rules over the defaults, its list and everybody's.
@@ -147,6 +133,21 @@ impl ExecApprovals {
         }
         value
     }
+}
+
+/// Whether rules have the names that are known.
+fn check(place: &str, rules: &ApprovalRules) -> Result<(), String> {
+    let fits = |value: &Option<String>, names: &[&str]| value.as_deref().is_none_or(|value| names.contains(&value));
+    for (key, value, names) in [
+        ("security", &rules.security, &["deny", "allowlist", "full"]),
+        ("ask", &rules.ask, &["off", "on-miss", "always"]),
+        ("askFallback", &rules.ask_fallback, &["deny", "allowlist", "full"]),
+    ] {
+        if !fits(value, names) {
+            return Err(format!("{place}.{key} must be one of {}", names.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

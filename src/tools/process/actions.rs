@@ -20,7 +20,7 @@ pub(super) const NAMES: [&str; 8] = ["list", "poll", "log", "write", "close", "s
 /// Lines of `log` unless asked otherwise.
 const LOG_LINES: usize = 200;
 /// Longest time that `poll` waits.
-const MAX_WAIT: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 /// How long `kill` and `remove` wait for the end that they have caused.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 /// Most text of a command in a list, in bytes.
@@ -60,16 +60,16 @@ pub(super) async fn run(
         "write" => {
             let data = given.data.ok_or_else(|| Failure::new("write needs data: the text for standard input."))?;
             let bytes = data.len();
-            running(&session)?.write(data.into_bytes()).await.map_err(unreachable_session)?;
+            running(&session)?.write(data.into_bytes()).await.map_err(|error| unreachable_session(&error))?;
             Ok(about(&session, format!("Wrote {bytes} bytes to {}.", session.id)))
         }
         "close" => {
-            running(&session)?.close().map_err(unreachable_session)?;
+            running(&session)?.close().map_err(|error| unreachable_session(&error))?;
             Ok(about(&session, format!("Closed the standard input of {}.", session.id)))
         }
         "signal" => {
             let signal = parse_signal(given.data.as_deref().unwrap_or("SIGINT"))?;
-            running(&session)?.signal(signal as i32).map_err(unreachable_session)?;
+            running(&session)?.signal(signal as i32).map_err(|error| unreachable_session(&error))?;
             Ok(about(&session, format!("Sent {signal} to {}.", session.id)))
         }
         "kill" => {
@@ -111,7 +111,7 @@ fn running(session: &ProcessSession) -> Result<&dyn ProcessControl, Failure> {
     }
 }
 
-fn unreachable_session(error: std::io::Error) -> Failure {
+fn unreachable_session(error: &std::io::Error) -> Failure {
     Failure::new(format!("The command could not be reached: {error}. It may just have ended; poll it."))
 }
 

@@ -23,7 +23,7 @@ const MAX_RUNNING: usize = 64;
 /// Most ended sessions that are kept; the oldest go first.
 const MAX_ENDED: usize = 64;
 /// How long sessions of an earlier gateway can be asked about.
-const LOST_KEPT: Duration = Duration::from_secs(1800);
+const LOST_KEPT: Duration = Duration::from_mins(30);
 /// How long a shutdown waits for the processes to be gone.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest command text in a row, in bytes.
@@ -378,7 +378,7 @@ mod tests {
         session.output(Stream::Stdout, b"hello");
         assert_eq!(registry.running(), 1);
         let exit = ProcessEnd::Exited(Exit { code: Some(0), ..Exit::default() });
-        registry.end(&session, exit, Duration::from_secs(60)).await;
+        registry.end(&session, exit, Duration::from_mins(1)).await;
         assert_eq!(registry.running(), 0);
         tokio::time::sleep(Duration::from_secs(59)).await;
         assert!(registry.get(&mine, session.id()).is_some());

@@ -47,12 +47,11 @@ pub(super) fn set(context: &Context, args: &SetArgs) -> Outcome {
         files::read_text(&args.file, &context.load.cwd, MAX_CONFIG_BYTES, "exec approvals")?
     };
     let file: Value = config::parse_json5(&text)?;
-    let base = match &args.base_hash {
-        Some(hash) => Some(hash.clone()),
-        None => {
-            let present = place::get(context, &args.connect)?;
-            present["hash"].as_str().filter(|_| present["exists"] == true).map(str::to_owned)
-        }
+    let base = if let Some(hash) = &args.base_hash {
+        Some(hash.clone())
+    } else {
+        let present = place::get(context, &args.connect)?;
+        present["hash"].as_str().filter(|_| present["exists"] == true).map(str::to_owned)
     };
     let snapshot = place::set(context, &args.connect, &file, base.as_deref())?;
     context.out.done(snapshot, "the exec approvals are replaced")

@@ -60,7 +60,8 @@ fn text(out: &Output, probe: &Probe) -> String {
     for attempt in &probe.attempts {
         let word =
             if attempt.allowed { out.paint(Meaning::Warn, "allowed") } else { out.paint(Meaning::Dim, "denied ") };
-        lines.push(format!("  {word}  {}", clean(&attempt.name)));
+        let (name, detail) = (clean(&attempt.name), clean(&attempt.detail));
+        lines.push(format!("  {word}  {name}  {}", out.paint(Meaning::Dim, &detail)).trim_end().to_owned());
     }
     lines.join("\n")
 }

@@ -105,13 +105,13 @@ pub(super) static METHODS: &[Method] = &[
             Param::optional(
                 "includeApprovals",
                 Type::Boolean,
-                "accepted for OpenClaw's clients; there are no approvals to replay",
+                "answer with the approvals that wait in this conversation",
             ),
         ],
-        result: || object_schema(&[("subscribed", "boolean"), ("key", "string")], &[]),
+        result: || object_schema(&[("subscribed", "boolean"), ("key", "string")], &[("approvalReplay", "object")]),
         scope: Scope::Read,
         lifetime: Lifetime::WhileConnected,
-        handler: |call| Box::pin(std::future::ready(follow::messages_subscribe(&call))),
+        handler: |call| Box::pin(follow::messages_subscribe(call)),
     },
     Method {
         name: "sessions.messages.unsubscribe",

@@ -79,7 +79,7 @@ fn sed(arguments: &Arguments<'_>) -> bool {
             None => return false,
         }
     }
-    scripts.into_iter().all(|script| !expands(arguments, script) && Script { rest: script }.is_plain())
+    scripts.into_iter().all(|script| !expands(arguments, script) && Script { rest: script }.plain())
 }
 
 /// Whether the shell may put a file's name in place of this text.
@@ -93,7 +93,7 @@ struct Script<'s> {
 }
 
 impl Script<'_> {
-    fn is_plain(mut self) -> bool {
+    fn plain(mut self) -> bool {
         loop {
             self.rest = self.rest.trim_start_matches([' ', '\t', ';', '\n']);
             if self.rest.is_empty() {
@@ -174,11 +174,8 @@ impl Script<'_> {
         let mut brackets = 0_i32;
         while let Some(character) = self.next() {
             match character {
-                '\\' => {
-                    if self.next().is_none() {
-                        return false;
-                    }
-                }
+                '\\' if self.next().is_none() => return false,
+                '\\' => {}
                 _ if character == delimiter => return brackets == 0,
                 '\n' => return false,
                 '[' => brackets += 1,

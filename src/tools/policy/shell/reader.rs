@@ -47,8 +47,7 @@ struct Reader<'l> {
 impl Reader<'_> {
     fn line(&mut self) -> Result<(), Opaque> {
         let mut before = Join::End;
-        loop {
-            let Some(&next) = self.rest.peek() else { break };
+        while let Some(&next) = self.rest.peek() {
             match next {
                 ' ' | '\t' => {
                     self.rest.next();

@@ -87,8 +87,8 @@ fn fingerprints(person: &Person) -> Vec<[u8; 32]> {
     person.asked.lock().unwrap().iter().map(|asked| asked.fingerprint).collect()
 }
 
-fn by_me() -> Result<Authorized, String> {
-    Ok(Authorized::ByApproval { by: "me".to_owned(), standing: false })
+fn by_me() -> Authorized {
+    Authorized::ByApproval { by: "me".to_owned(), standing: false }
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn listed_programs_start_and_their_use_is_noted() {
     assert_eq!(person.used.lock().unwrap()[0].resolved, machine.root.join("bin/tool"));
     // The control: without the entry the same command asks.
     let stranger = Arc::new(Person::default());
-    assert_eq!(ask(&stranger, &machine.request("tool --x")).await, by_me());
+    assert_eq!(ask(&stranger, &machine.request("tool --x")).await, Ok(by_me()));
     assert_eq!(stranger.asked.lock().unwrap().len(), 1);
 }
 
@@ -162,7 +162,7 @@ async fn a_program_that_changes_while_a_person_thinks_is_asked_about_again() {
             }
         }
     }));
-    assert_eq!(ask(&person, &machine.request("tool")).await, by_me());
+    assert_eq!(ask(&person, &machine.request("tool")).await, Ok(by_me()));
     let asked = fingerprints(&person);
     assert_eq!(asked.len(), 2);
     assert_ne!(asked[0], asked[1]);

@@ -209,7 +209,7 @@ fn security_and_ask_decide_what_a_miss_means() {
                 let policy = with(security, ask, fallback);
                 let row = ["ls", "cat a", "sh -c id"].map(|command| kind(&policy, command));
                 let names = format!("{} {} {}", security.as_str(), ask.as_str(), fallback.as_str());
-                table.push_str(&format!("{names:<28} {}\n", row.join(" | ")));
+                table.extend([format!("{names:<28} "), row.join(" | "), "\n".to_owned()]);
             }
         }
     }
