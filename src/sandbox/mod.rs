@@ -14,6 +14,7 @@ mod host;
 mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod macos;
 #[cfg(unix)]
 mod outlet;
 mod output;
@@ -26,6 +27,7 @@ mod runner;
 mod spec;
 #[cfg(target_os = "linux")]
 mod supervisor;
+pub mod windows;
 
 pub use child::{ChildEvent, ChildHandle, SandboxedChild};
 pub use error::SandboxError;

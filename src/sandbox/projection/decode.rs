@@ -212,10 +212,12 @@ impl ChangeDecoder {
         if in_a_file {
             return Err(malformed("the end comes in the middle of a file"));
         }
+        // Not all rejected paths need be listed, but as many as may be.
         let listed = self.rejected.len() as u64;
-        self.counts.rejected = said.rejected.max(listed);
-        if said != self.counts || (said.rejected > listed && listed < self.limits.rejects as u64) {
-            return Err(malformed(format_args!("{said:?} was announced, {:?} came", self.counts)));
+        self.counts.rejected = said.rejected;
+        if said != self.counts || listed != said.rejected.min(self.limits.rejects as u64) {
+            let came = Counts { rejected: listed, ..self.counts.clone() };
+            return Err(malformed(format_args!("{said:?} was announced, {came:?} came")));
         }
         let mut changes: Vec<Change> =
             std::mem::take(&mut self.deleted).into_iter().map(|path| Change::Delete { path }).collect();

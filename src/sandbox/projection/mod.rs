@@ -56,7 +56,8 @@ mod walk;
 mod wire;
 mod writer;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 #[cfg(target_os = "linux")]

@@ -51,10 +51,9 @@ pub fn check_path(bytes: &[u8], depth: usize) -> Result<&str, PathProblem> {
     if bytes.contains(&0) {
         return Err(PathProblem::Nul);
     }
-    let path = std::str::from_utf8(bytes).map_err(|error| {
-        tracing::trace!(%error, "a path of a projection is not UTF-8");
-        PathProblem::NotUtf8
-    })?;
+    let Ok(path) = std::str::from_utf8(bytes) else {
+        return Err(PathProblem::NotUtf8);
+    };
     for (index, name) in path.split('/').enumerate() {
         match name {
             "" => return Err(PathProblem::EmptyComponent),

@@ -81,19 +81,16 @@ impl Receiver<'_> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(directory, name, flags, Mode::from_raw_mode(entry.mode))?);
         self.bytes += entry.size;
-        match content {
-            Some(content) => {
-                if !content.is_empty() {
-                    file.write_all(content)?;
-                }
-                let stat = settle(&file, entry.mode)?;
-                self.add(path.to_owned(), Record::File { stat, hash: hash(content) });
-            }
-            None => {
-                let (path, hasher) = (path.to_owned(), Hasher::new());
-                self.open = Some(Open { path, file, mode: entry.mode, left: entry.size, hasher });
-            }
+        let Some(content) = content else {
+            let (path, hasher) = (path.to_owned(), Hasher::new());
+            self.open = Some(Open { path, file, mode: entry.mode, left: entry.size, hasher });
+            return Ok(());
+        };
+        if !content.is_empty() {
+            file.write_all(content)?;
         }
+        let stat = settle(&file, entry.mode)?;
+        self.add(path.to_owned(), Record::File { stat, hash: hash(content) });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Commands in sandboxes, with real processes.
 
+mod attacks;
 mod chain;
 mod process;
 mod projected;
