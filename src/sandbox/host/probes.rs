@@ -184,6 +184,6 @@ impl PrivateWorkspace {
 impl Drop for PrivateWorkspace {
     fn drop(&mut self) {
         // dropped: an empty directory that stays does no harm
-        let _ = std::fs::remove_dir_all(&self.0);
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }

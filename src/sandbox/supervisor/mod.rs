@@ -51,12 +51,12 @@ pub(super) fn run(mut control: UnixStream) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Failed(failure)) => {
             // dropped: when the gateway is not there any more nobody is to be told
-            let _ = write_json(&mut control, FrameKind::Failed, &failure);
+            drop(write_json(&mut control, FrameKind::Failed, &failure));
             ExitCode::FAILURE
         }
         Err(Stop::NotStarted(failure)) => {
             // dropped: as above
-            let _ = write_json(&mut control, FrameKind::StartFailed, &failure);
+            drop(write_json(&mut control, FrameKind::StartFailed, &failure));
             ExitCode::FAILURE
         }
     }
