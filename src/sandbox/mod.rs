@@ -15,6 +15,8 @@ mod level;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod macos;
+#[cfg(unix)]
+mod outlet;
 mod output;
 mod probe;
 pub mod projection;

@@ -34,8 +34,12 @@ pub struct Probe {
 pub struct ProbeAttempt {
     /// What.
     pub name: String,
+    /// The guarantee that it would break.
+    pub against: String,
     /// Whether it could.
     pub allowed: bool,
+    /// The system's answer.
+    pub detail: String,
 }
 
 impl Probe {

@@ -6,6 +6,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+#[cfg(target_os = "linux")]
+use super::linux;
+
 /// Started by the gateway: makes the new view of the system and becomes, or starts, the supervisor.
 pub(super) const OUTER: &str = "__sandbox-outer";
 /// Run as a command: tries what it can do.
@@ -21,8 +24,10 @@ pub fn role(args: &[OsString]) -> Option<ExitCode> {
 #[cfg(target_os = "linux")]
 fn play(name: &str) -> Option<ExitCode> {
     match name {
-        "outer" => Some(outer()),
+        "outer" => Some(on_control(|control| linux::outer::run(control, super::supervisor::run))),
         "supervisor" => Some(on_control(super::supervisor::run)),
+        "exec" => Some(on_control(linux::exec_stage::run)),
+        "probe" => Some(linux::probe::run()),
         _ => None,
     }
 }
@@ -40,13 +45,4 @@ fn on_control(play: impl FnOnce(std::os::unix::net::UnixStream) -> ExitCode) -> 
         Ok(control) => play(control.into()),
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-#[cfg(target_os = "linux")]
-fn outer() -> ExitCode {
-    use super::frames::{FrameKind, read_json};
-    on_control(|mut control| match read_json::<super::linux::setup::StageSetup>(&mut control, FrameKind::Stage) {
-        Ok(_) => super::supervisor::run(control),
-        Err(_) => ExitCode::FAILURE,
-    })
 }

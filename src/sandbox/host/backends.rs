@@ -1,39 +1,30 @@
 //! Which means are used for a policy: the first in order that was tried out and guarantees what is required.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::launch::launch;
-use super::plan::Plan;
+use super::means::Means;
+use super::plan::{Chosen, Plan};
 use super::probes::Probes;
 use super::remedy::remedy;
-use super::spawner::Spawner;
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::linux::mounts::View;
 use crate::sandbox::projection::Projection;
 use crate::sandbox::{Backend, CommandSpec, Guarantees, Probe, SandboxError, SandboxLevel, SandboxSpec, Workspace};
 
-/// The running program, even when its file was replaced.
-const SELF: &str = "/proc/self/exe";
 /// The confining means, the best first.
 const CONFINING: [Backend; 3] = [Backend::Namespaces, Backend::Bubblewrap, Backend::Landlock];
 
 /// The means of this system.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Backends {
-    spawner: Arc<Spawner>,
+    means: Means,
     probes: Probes,
-}
-
-/// A way that is open.
-struct Chosen {
-    backend: Backend,
-    bubblewrap: Option<PathBuf>,
 }
 
 impl Backends {
     pub(in crate::sandbox) fn new(program: Option<PathBuf>) -> Self {
-        Self { spawner: Spawner::new(program.unwrap_or_else(|| SELF.into())), probes: Probes::default() }
+        Self { means: Means::new(program), probes: Probes::default() }
     }
 
     /// Starts a command whose policy was checked.
@@ -43,9 +34,8 @@ impl Backends {
         command: CommandSpec,
         projection: Option<Projection>,
     ) -> Result<SandboxedChild, SandboxError> {
-        let Chosen { backend, bubblewrap } = self.choose(&spec).await?;
-        let plan = Plan::new(spec, command, backend, bubblewrap, projection.is_some());
-        launch(&self.spawner, plan, projection).await
+        let chosen = self.choose(&spec).await?;
+        launch(&self.means, Plan::new(spec, command, chosen, projection.is_some()), projection).await
     }
 
     /// What a backend guarantees here; `None` = that of the best one.
@@ -53,7 +43,7 @@ impl Backends {
         let mut best: Option<Probe> = None;
         for backend in in_order(level, backend, &Workspace::Virtual) {
             let network = level != SandboxLevel::Strict;
-            let tried = self.probes.get(&self.spawner, level, network, backend).await;
+            let tried = self.probes.get(&self.means, level, network, backend).await;
             if tried.works() {
                 return tried;
             }
@@ -76,7 +66,7 @@ impl Backends {
                     return Ok(Chosen { backend, bubblewrap: None });
                 }
                 Ok(bubblewrap) => {
-                    let tried = self.probes.get(&self.spawner, spec.level, spec.network, backend).await;
+                    let tried = self.probes.get(&self.means, spec.level, spec.network, backend).await;
                     let missing = required.without(tried.granted);
                     if tried.problem.is_none() && missing.is_empty() {
                         return Ok(Chosen { backend, bubblewrap });

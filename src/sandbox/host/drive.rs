@@ -8,22 +8,21 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::UnixStream;
-use tokio::net::unix::pipe::Receiver;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use super::PATIENCE;
 use super::outer::Outer;
 use crate::sandbox::child::{Line, Request};
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode};
+use crate::sandbox::linux::cgroup::ControlGroup;
 use crate::sandbox::linux::setup::StageFailure;
+use crate::sandbox::outlet::{Outlet, Ready};
 use crate::sandbox::projection::{ChangeDecoder, ChangeSet};
 use crate::sandbox::{ChildEvent, Exit, SandboxError, Stream};
 
-/// Bytes read from a pipe at a time: what a pipe holds.
-const PIECE: usize = 64 * 1024;
+/// Bytes read from the connection at a time.
+const PIECE: usize = 16 * 1024;
 /// Bytes for the supervisor that may wait before requests have to.
 const OUTGOING: usize = 256 * 1024;
 
@@ -35,11 +34,12 @@ pub(super) struct Drive {
     pub(super) control: Option<UnixStream>,
     pub(super) decoder: FrameDecoder,
     pub(super) outer: Outer,
-    pub(super) stdout: Option<Receiver>,
-    pub(super) stderr: Option<Receiver>,
+    pub(super) outlet: Outlet,
     pub(super) line: Line,
     /// Takes the changes, when files were projected.
     pub(super) changes: Option<ChangeDecoder>,
+    /// Bounds the command where that is possible.
+    pub(super) group: Option<ControlGroup>,
     /// The time that the command has.
     pub(super) timeout: Option<Duration>,
     /// Whether killing the stage leaves nobody behind, because its namespace dies with it.
@@ -50,8 +50,6 @@ pub(super) struct Drive {
 struct Progress {
     drive: Drive,
     outgoing: VecDeque<u8>,
-    /// Events that the reader has no room for. Pipes are read when there are none.
-    waiting: VecDeque<ChildEvent>,
     exit: Option<Exit>,
     changes: Option<ChangeSet>,
     failure: Option<SandboxError>,
@@ -69,7 +67,6 @@ pub(super) async fn drive(drive: Drive) {
     let mut progress = Progress {
         drive,
         outgoing: VecDeque::new(),
-        waiting: VecDeque::new(),
         exit: None,
         changes: None,
         failure: None,
@@ -85,14 +82,6 @@ pub(super) async fn drive(drive: Drive) {
         progress.step().await;
     }
     progress.finish().await;
-}
-
-async fn readable(pipe: Option<&Receiver>) {
-    match pipe {
-        // dropped: an error shows when the pipe is read
-        Some(pipe) => drop(pipe.readable().await),
-        None => std::future::pending().await,
-    }
 }
 
 async fn control_ready(control: Option<&UnixStream>, interest: tokio::io::Interest) {
@@ -113,8 +102,7 @@ async fn moment(at: Option<Instant>) {
 impl Progress {
     /// Whether output or word from the supervisor may still come, or something waits for its reader.
     fn runs(&self) -> bool {
-        let pipes = self.drive.stdout.is_some() || self.drive.stderr.is_some();
-        pipes || self.drive.control.is_some() || !self.outer_ended || !self.waiting.is_empty()
+        self.drive.outlet.is_open() || self.drive.control.is_some() || !self.outer_ended
     }
 
     async fn step(&mut self) {
@@ -132,23 +120,13 @@ impl Progress {
         } else {
             tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE
         };
-        let may_read = self.waiting.is_empty();
         let may_ask = self.requests_open && self.drive.control.is_some() && self.outgoing.len() < OUTGOING;
-        let Drive { control, outer, stdout, stderr, line, .. } = &mut self.drive;
+        let Drive { control, outer, outlet, line, .. } = &mut self.drive;
         let happened = tokio::select! {
-            permit = line.events.reserve(), if !may_read => {
-                match permit {
-                    Ok(permit) => {
-                        if let Some(event) = self.waiting.pop_front() {
-                            permit.send(event);
-                        }
-                    }
-                    Err(_) => self.waiting.clear(),
-                }
-                Happened::Room
-            }
-            () = readable(stdout.as_ref()), if may_read => Happened::Output(Stream::Stdout),
-            () = readable(stderr.as_ref()), if may_read => Happened::Output(Stream::Stderr),
+            ready = outlet.ready(), if outlet.is_open() => match ready {
+                Ready::Room => Happened::Room,
+                Ready::Output(stream) => Happened::Output(stream),
+            },
             () = control_ready(control.as_ref(), interest) => Happened::Control,
             request = line.requests.recv(), if may_ask => Happened::Request(request),
             () = line.kill.cancelled(), if !self.kill_sent => Happened::Kill,
@@ -158,41 +136,16 @@ impl Progress {
         match happened {
             Happened::Room if self.outer_ended => self.backstop = Some(Instant::now() + PATIENCE),
             Happened::Room => {}
-            Happened::Output(stream) => self.output(stream),
+            // What is in the pipes behind the end is wanted; only silence counts as a pipe that is held open.
+            Happened::Output(stream) if self.drive.outlet.take(stream) && self.outer_ended => {
+                self.backstop = Some(Instant::now() + PATIENCE);
+            }
+            Happened::Output(_) => {}
             Happened::Control => self.converse(),
             Happened::Request(request) => self.request(request),
             Happened::Kill => self.kill(),
             Happened::TooLate => self.too_late(),
             Happened::OuterEnded => self.outer_ended(),
-        }
-    }
-
-    /// Hands an event to the reader, or keeps it until there is room. Without a reader it is dropped.
-    fn tell(&mut self, event: ChildEvent) {
-        if !self.waiting.is_empty() {
-            self.waiting.push_back(event);
-        } else if let Err(TrySendError::Full(event)) = self.drive.line.events.try_send(event) {
-            self.waiting.push_back(event);
-        }
-    }
-
-    fn output(&mut self, stream: Stream) {
-        let slot = match stream {
-            Stream::Stdout => &mut self.drive.stdout,
-            Stream::Stderr => &mut self.drive.stderr,
-        };
-        let Some(pipe) = slot else { return };
-        match pipe.try_read(&mut self.buffer) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Ok(0) | Err(_) => *slot = None,
-            Ok(count) => {
-                let bytes = Bytes::copy_from_slice(&self.buffer[..count]);
-                self.tell(ChildEvent::Output { stream, bytes });
-                if self.exit.is_some() || self.failure.is_some() {
-                    // What is in the pipes behind the end is wanted; only silence counts as a pipe that is held open.
-                    self.backstop = Some(Instant::now() + PATIENCE);
-                }
-            }
         }
     }
 
@@ -319,13 +272,12 @@ impl Progress {
     /// The supervisor did not do its part in time.
     fn too_late(&mut self) {
         self.backstop = None;
-        if self.outer_ended && !self.waiting.is_empty() {
+        if self.outer_ended && self.drive.outlet.reader_is_late() {
             // It is the reader that takes its time.
             self.backstop = Some(Instant::now() + PATIENCE);
         } else if self.outer_ended {
             // Somebody holds the pipes although everything that could be found was killed.
-            self.drive.stdout = None;
-            self.drive.stderr = None;
+            self.drive.outlet.close();
             self.hung_up();
         } else {
             self.fail("it did not end the command in time and was killed".into());
@@ -359,21 +311,28 @@ impl Progress {
         if !self.drive.contained {
             self.drive.outer.kill_session();
         }
+        if let Some(group) = &self.drive.group {
+            // dropped: what it could have ended, the end of the namespace or of the session ends
+            let _ = group.kill();
+        }
         self.backstop = Some(Instant::now() + PATIENCE);
     }
 
     /// Everything is over: reaps the stage and tells how it ended.
     async fn finish(mut self) {
         self.drive.outer.reap();
-        let Self { drive, exit, changes, failure, .. } = self;
+        let Self { drive, mut exit, changes, failure, .. } = self;
+        if let (Some(group), Some(exit)) = (drive.group, &mut exit)
+            && !exit.success()
+            && group.out_of_memory()
+        {
+            exit.reason = Some("memory".into());
+        }
         let told = [
             exit.map(ChildEvent::Exited),
             changes.filter(|_| failure.is_none()).map(ChildEvent::Changes),
             failure.map(ChildEvent::Failed),
         ];
-        for event in told.into_iter().flatten() {
-            // dropped: nobody listens any more
-            let _ = drive.line.events.send(event).await;
-        }
+        drive.outlet.finish(told.into_iter().flatten()).await;
     }
 }

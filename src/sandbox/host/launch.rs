@@ -10,12 +10,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
 
 use super::drive::{Drive, drive};
+use super::means::Means;
 use super::outer::Outer;
 use super::plan::Plan;
 use super::spawner::{Ends, Spawner};
 use crate::sandbox::child::SandboxedChild;
 use crate::sandbox::frames::{Frame, FrameDecoder, FrameKind, encode_json};
 use crate::sandbox::linux::setup::{Ready, StageFailure, StartFailed, Started};
+use crate::sandbox::outlet::Outlet;
 use crate::sandbox::projection::{ChangeDecoder, Projected, Projection};
 use crate::sandbox::{Backend, SandboxError, SandboxReport, Stdin};
 
@@ -35,11 +37,15 @@ struct Launch {
 
 /// Starts a command. Giving up waiting for this ends whatever was started.
 pub(super) async fn launch(
-    spawner: &Arc<Spawner>,
-    plan: Plan,
+    means: &Means,
+    mut plan: Plan,
     projection: Option<Projection>,
 ) -> Result<SandboxedChild, SandboxError> {
-    let mut launch = begin(spawner).await.map_err(|error| failure("start the stage", error))?;
+    let group = means.group(&plan.setup.limits).await;
+    if let Some((group, bounded)) = &group {
+        plan.account(group, *bounded);
+    }
+    let mut launch = begin(&means.spawner).await.map_err(|error| failure("start the stage", error))?;
     let ready = in_time(launch.set_up(&plan)).await?;
     let changes = match projection {
         Some(projection) => {
@@ -75,10 +81,10 @@ pub(super) async fn launch(
         control: Some(control),
         decoder,
         outer,
-        stdout: Some(stdout),
-        stderr: Some(stderr),
+        outlet: Outlet::new(stdout, stderr, line.events.clone()),
         line,
         changes,
+        group: group.map(|(group, _)| group),
         timeout: setup.timeout_ms.map(Duration::from_millis),
         contained: matches!(setup.backend, Backend::Namespaces | Backend::Bubblewrap),
     }));

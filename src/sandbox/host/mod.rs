@@ -5,6 +5,7 @@
 //! | `backends` | which means are used for a policy |
 //! | `probes` | what the means guarantee here, tried out |
 //! | `remedy` | what would help |
+//! | `means` | what every start takes: the spawner, control groups |
 //! | `plan` | what the stages are told |
 //! | `spawner` | the thread that starts outer stages and reaps those that nobody waits for |
 //! | `outer` | a started stage: wait, kill, reap |
@@ -15,6 +16,7 @@
 mod backends;
 mod drive;
 mod launch;
+mod means;
 mod outer;
 mod plan;
 mod probes;

@@ -2,8 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::sandbox::linux::cgroup::ControlGroup;
 use crate::sandbox::linux::setup::{StageSetup, SupervisorSetup};
 use crate::sandbox::{Backend, CommandSpec, Guarantees, SandboxSpec};
+
+/// A way that is open.
+pub(super) struct Chosen {
+    pub(super) backend: Backend,
+    pub(super) bubblewrap: Option<PathBuf>,
+}
 
 /// Everything that is decided before a process is started.
 pub(super) struct Plan {
@@ -12,13 +19,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(
-        spec: SandboxSpec,
-        command: CommandSpec,
-        backend: Backend,
-        bubblewrap: Option<PathBuf>,
-        projection: bool,
-    ) -> Self {
+    pub(super) fn new(spec: SandboxSpec, command: CommandSpec, chosen: Chosen, projection: bool) -> Self {
+        let Chosen { backend, bubblewrap } = chosen;
         let SandboxSpec { level, workspace, mounts, network, limits, allow_missing, backend: _ } = spec;
         let CommandSpec { argv, cwd, env, stdin, timeout } = command;
         let stage = StageSetup {
@@ -48,5 +50,11 @@ impl Plan {
             timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
         };
         Self { stage, setup }
+    }
+
+    /// Puts the command into a control group.
+    pub(super) fn account(&mut self, group: &ControlGroup, bounded: Guarantees) {
+        self.stage.cgroups = group.paths().to_vec();
+        self.setup.accounted = bounded;
     }
 }

@@ -1,18 +1,18 @@
 //! Tries backends out, and remembers how it went.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::launch::launch;
-use super::plan::Plan;
+use super::means::Means;
+use super::plan::{Chosen, Plan};
 use super::remedy::remedy;
-use super::spawner::Spawner;
 use crate::sandbox::linux::bwrap::{self, Bubblewrap};
 use crate::sandbox::linux::mounts::INIT;
+use crate::sandbox::linux::probe::{Attempt, Inside};
 use crate::sandbox::{
     Backend, ChildEvent, CommandSpec, Guarantees, Limits, Probe, ProbeAttempt, SandboxError, SandboxLevel, SandboxSpec,
     Stdin, Stream, Workspace, roles,
@@ -48,19 +48,13 @@ struct Held {
 
 impl Probes {
     /// What a backend guarantees here. The first answer takes a run of the whole chain; those who ask meanwhile wait for it.
-    pub(super) async fn get(
-        &self,
-        spawner: &Arc<Spawner>,
-        level: SandboxLevel,
-        network: bool,
-        backend: Backend,
-    ) -> Probe {
+    pub(super) async fn get(&self, means: &Means, level: SandboxLevel, network: bool, backend: Backend) -> Probe {
         let mut tried = self.tried.lock().await;
         let known = tried.get(&(backend, network)).filter(|known| known.result.is_ok() || known.at.elapsed() < DOUBT);
         let result = if let Some(known) = known {
             known.result.clone()
         } else {
-            let result = self.attempt(spawner, network, backend).await.map_err(|error| told(&error));
+            let result = self.attempt(means, network, backend).await.map_err(|error| told(&error));
             tried.insert((backend, network), Tried { at: Instant::now(), result: result.clone() });
             result
         };
@@ -88,7 +82,7 @@ impl Probes {
     }
 
     /// Runs the probe through the whole chain, with nothing required, to see what holds.
-    async fn attempt(&self, spawner: &Arc<Spawner>, network: bool, backend: Backend) -> Result<Held, SandboxError> {
+    async fn attempt(&self, means: &Means, network: bool, backend: Backend) -> Result<Held, SandboxError> {
         let unusable = |message: String| SandboxError::Setup { stage: "look for it".into(), message };
         let bubblewrap = match backend {
             Backend::Bubblewrap => Some(self.bubblewrap().await.map_err(unusable)?.path),
@@ -119,7 +113,8 @@ impl Probes {
             backend: Some(backend),
         };
         let command = CommandSpec { argv, cwd: "".into(), env: Vec::new(), stdin: Stdin::Null, timeout: Some(TIME) };
-        let mut child = launch(spawner, Plan::new(spec, command, backend, bubblewrap, false), None).await?;
+        let plan = Plan::new(spec, command, Chosen { backend, bubblewrap }, false);
+        let mut child = launch(means, plan, None).await?;
         let mut answer = Vec::new();
         while let Some(event) = child.event().await {
             match event {
@@ -134,14 +129,22 @@ impl Probes {
                 ChildEvent::Output { .. } | ChildEvent::Exited(_) | ChildEvent::Changes(_) => {}
             }
         }
-        let attempts = match backend {
-            Backend::Plain => Vec::new(),
-            _ => serde_json::from_slice(&answer).map_err(|error| SandboxError::Supervisor {
-                message: format!("the probe inside gave no answer: {error}"),
-            })?,
-        };
         let report = child.report();
-        Ok(Held { granted: report.granted, notes: report.notes.clone(), attempts })
+        let notes = report.notes.clone();
+        if backend == Backend::Plain {
+            return Ok(Held { granted: report.granted, notes, attempts: Vec::new() });
+        }
+        let inside: Inside = serde_json::from_slice(&answer).map_err(|error| SandboxError::Supervisor {
+            message: format!("the probe inside gave no answer: {error}"),
+        })?;
+        let granted = report.granted.without(inside.disproved());
+        Ok(Held { granted, notes, attempts: inside.attempts.into_iter().map(ProbeAttempt::from).collect() })
+    }
+}
+
+impl From<Attempt> for ProbeAttempt {
+    fn from(Attempt { name, against, allowed, detail }: Attempt) -> Self {
+        Self { name, against, allowed, detail }
     }
 }
 

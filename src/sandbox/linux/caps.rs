@@ -32,10 +32,13 @@ fn drop_bounding() -> Result<(), StageFailure> {
 
 /// Keeps `CAP_SYS_ADMIN` of the new user namespace over the start of the supervisor, which mounts `/proc` with it, and nothing else.
 pub fn keep_for_supervisor() -> Result<(), StageFailure> {
-    drop_bounding()?;
     let admin = CapabilitySet::SYS_ADMIN;
-    set_capabilities(None, CapabilitySets { effective: admin, permitted: admin, inheritable: admin }).at(STAGE)?;
-    configure_capability_in_ambient_set(admin, true).at(STAGE)
+    let held = capabilities(None).at(STAGE)?;
+    // In this order: what is not in the bounding set cannot become inheritable, and emptying that set takes a right that goes last.
+    set_capabilities(None, CapabilitySets { inheritable: admin, ..held }).at(STAGE)?;
+    configure_capability_in_ambient_set(admin, true).at(STAGE)?;
+    drop_bounding()?;
+    set_capabilities(None, CapabilitySets { effective: admin, permitted: admin, inheritable: admin }).at(STAGE)
 }
 
 /// Gives up everything, for good.

@@ -53,12 +53,17 @@ impl From<StageFailure> for NotStarted {
 /// A command that runs restricted.
 #[derive(Debug)]
 pub struct Confined {
-    /// The command. Its standard input is there when it has a pipe.
-    pub child: Child,
+    child: Option<Child>,
     /// What holds.
     pub ready: Ready,
-    /// Its directory for temporary files, which ends with this value.
-    pub private: PrivateDirectory,
+    _private: PrivateDirectory,
+}
+
+impl Confined {
+    /// The command, once. Its standard input is there when it has a pipe. Its directory for temporary files ends with this value.
+    pub fn take_child(&mut self) -> Option<Child> {
+        self.child.take()
+    }
 }
 
 /// Starts `program`, with the arguments of `setup`, in `directory`. The command has not run before what is required holds.
@@ -91,7 +96,7 @@ pub fn start(setup: &SupervisorSetup, program: &Path, directory: &Path) -> Resul
     match converse(&mut channel, &message) {
         Ok(ready) => {
             child.stdin = writer.map(|writer| ChildStdin::from(OwnedFd::from(writer)));
-            Ok(Confined { child, ready, private })
+            Ok(Confined { child: Some(child), ready, _private: private })
         }
         Err(failure) => {
             // dropped: the stage has ended itself; what matters is its failure
@@ -186,14 +191,19 @@ fn take_stdin(number: Option<i32>) -> Result<(), StageFailure> {
     close(number).at(STAGE)
 }
 
-/// The environment, with what points into the sandbox's own `/tmp` pointing into the private directory.
+/// The environment, with what points into the sandbox's own `/tmp` pointing into the private directory, and a place for temporary files.
 fn relocated(env: Vec<(OsString, OsString)>, private: &Path) -> Vec<(OsString, OsString)> {
-    let move_value = |value: OsString| match Path::new(&value).strip_prefix("/tmp") {
-        Ok(_) => private.into(),
-        Err(_) => value,
-    };
-    let moved = |name: &OsString| ["HOME", "TMPDIR", "TMP", "TEMP"].iter().any(|known| name == known);
-    env.into_iter().map(|(name, value)| if moved(&name) { (name, move_value(value)) } else { (name, value) }).collect()
+    const PLACES: [&str; 4] = ["HOME", "TMPDIR", "TMP", "TEMP"];
+    let mut env = env;
+    for (name, value) in &mut env {
+        if PLACES.iter().any(|place| name == place) && Path::new(&*value).starts_with("/tmp") {
+            *value = private.into();
+        }
+    }
+    if !env.iter().any(|(name, _)| name == "TMPDIR") {
+        env.push(("TMPDIR".into(), private.into()));
+    }
+    env
 }
 
 #[cfg(test)]
@@ -202,10 +212,10 @@ mod tests {
 
     #[test]
     fn only_directories_for_temporary_files_move() {
-        let env = [("HOME", "/tmp/home"), ("TMPDIR", "/tmp"), ("OTHER", "/tmp"), ("TMP", "/srv")];
+        let env = [("HOME", "/tmp/home"), ("TMP", "/tmp"), ("OTHER", "/tmp"), ("TEMP", "/srv")];
         let env = env.map(|(name, value)| (name.into(), value.into())).into();
         let moved = relocated(env, Path::new("/tmp/p"));
         let values: Vec<&str> = moved.iter().filter_map(|(_, value)| value.to_str()).collect();
-        assert_eq!(values, ["/tmp/p", "/tmp/p", "/tmp", "/srv"]);
+        assert_eq!(values, ["/tmp/p", "/tmp/p", "/tmp", "/srv", "/tmp/p"]);
     }
 }

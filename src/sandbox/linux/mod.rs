@@ -13,6 +13,7 @@
 
 pub mod bwrap;
 pub mod caps;
+pub mod cgroup;
 pub mod exec_stage;
 pub mod hygiene;
 pub mod landlock;
@@ -22,6 +23,7 @@ pub mod mounts;
 pub mod namespaces;
 pub mod outer;
 pub mod private;
+pub mod probe;
 pub mod proc;
 pub mod restrict;
 pub mod rootfs;

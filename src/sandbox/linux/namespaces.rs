@@ -1,6 +1,5 @@
 //! The outer stage's own namespaces: a user without rights outside, and processes, mounts, network, messages and names of its own.
 
-use std::fs::File;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use nix::errno::Errno;
@@ -10,7 +9,7 @@ use nix::unistd::{getegid, geteuid, setgroups, sethostname};
 
 use super::caps;
 use super::mounts::{INIT, View};
-use super::rootfs;
+use super::rootfs::{self, Program};
 use super::setup::{At, StageFailure, StageSetup};
 use super::system::SystemFacts;
 
@@ -24,8 +23,7 @@ pub fn enter(setup: &StageSetup) -> Result<(), StageFailure> {
     let view =
         View { workspace: &setup.workspace, mounts: &setup.mounts, limits: &setup.limits, network: setup.network };
     let steps = view.plan(&SystemFacts::read())?;
-    // Opened here, because after the change of root the path leads elsewhere.
-    let program = File::open("/proc/self/exe").at("supervisor program")?;
+    let program = Program::of_this_process().at("supervisor program")?;
     let (user, group) = (geteuid(), getegid());
     match setgroups(&[]) {
         // Without the right to do so, the groups of the gateway's user stay, and show as nobody's inside.

@@ -34,6 +34,20 @@ struct Wanted {
     device: bool,
 }
 
+/// The file of this program.
+pub struct Program {
+    path: PathBuf,
+    file: File,
+}
+
+impl Program {
+    /// Of the running process. After a change of root its path would lead elsewhere.
+    pub fn of_this_process() -> std::io::Result<Self> {
+        const LINK: &str = "/proc/self/exe";
+        Ok(Self { path: std::fs::read_link(LINK)?, file: File::open(LINK)? })
+    }
+}
+
 /// The new root, while it is being furnished.
 struct Rootfs {
     root: OwnedFd,
@@ -41,9 +55,9 @@ struct Rootfs {
     wanted: Vec<Wanted>,
 }
 
-/// Makes a root of these steps and moves this process into it. `program` is this program's file, for the supervisor. The host's root stays
+/// Makes a root of these steps and moves this process into it. `program` is for the supervisor. The host's root stays
 /// at [`OLD_ROOT`] until the supervisor takes it away.
-pub fn build(steps: &[Step], program: &File) -> Result<(), StageFailure> {
+pub fn build(steps: &[Step], program: &Program) -> Result<(), StageFailure> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).at("private mounts")?;
     let place = PLACES.into_iter().find(|path| Path::new(path).is_dir());
     let place = place.ok_or_else(|| StageFailure::new("new root", format!("none of {PLACES:?} is a directory")))?;
@@ -180,17 +194,21 @@ impl Rootfs {
     }
 
     /// This program, where the supervisor is started from: its own file, or a copy where that file was replaced meanwhile.
-    fn program(&mut self, program: &File) -> Result<(), StageFailure> {
+    fn program(&mut self, program: &Program) -> Result<(), StageFailure> {
+        const STAGE: &str = "supervisor program";
         let path = Path::new(INIT);
-        let source = program.as_fd().try_clone_to_owned().at("supervisor program")?;
-        if self.bind(&source, path, false, false).is_ok() {
+        let same = |found: &OwnedFd| match (nix::sys::stat::fstat(found), nix::sys::stat::fstat(&program.file)) {
+            (Ok(found), Ok(own)) => (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino),
+            _ => false,
+        };
+        // The open file belongs to the mounts of the host, which cannot be bound here; the same file by its path can.
+        let source = open_path(&self.old, below(&program.path), ResolveFlag::RESOLVE_NO_SYMLINKS).ok().filter(same);
+        if source.is_some_and(|source| self.bind(&source, path, false, false).is_ok()) {
             return Ok(());
         }
-        let mut from = File::open(by_descriptor(&source)).at("supervisor program")?;
-        let mut to =
-            File::options().write(true).create(true).truncate(true).mode(0o555).open(path).at("supervisor program")?;
-        std::io::copy(&mut from, &mut to).at("supervisor program")?;
-        to.set_permissions(std::fs::Permissions::from_mode(0o555)).at("supervisor program")
+        let mut to = File::options().write(true).create(true).truncate(true).mode(0o555).open(path).at(STAGE)?;
+        std::io::copy(&mut &program.file, &mut to).at(STAGE)?;
+        to.set_permissions(std::fs::Permissions::from_mode(0o555)).at(STAGE)
     }
 
     /// Sets the flags of every mount at or below a bind. Flags that a mount has already are kept: the kernel lets nobody drop them here.

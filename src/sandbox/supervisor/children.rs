@@ -22,10 +22,12 @@ const ROUND: u8 = 5;
 /// How a child ended: its code, or the signal.
 pub(super) type Ending = Result<i32, i32>;
 
-/// The processes below the supervisor.
+/// The processes below the supervisor. With this value they end.
 pub(super) struct Children {
     /// Process 1 of its own namespace, where one call reaches everybody.
     init: bool,
+    /// Nobody is left, or nobody who could be killed.
+    ended: bool,
 }
 
 impl Children {
@@ -38,7 +40,7 @@ impl Children {
             // connection tells of it as well.
             nix::sys::prctl::set_pdeathsig(None)?;
         }
-        Ok(Self { init })
+        Ok(Self { init, ended: false })
     }
 
     /// Sends a signal to all of them. Who has ended meanwhile is no error.
@@ -68,7 +70,8 @@ impl Children {
     }
 
     /// Kills and reaps until nobody is left. `false` when somebody could not be killed.
-    pub(super) fn end(&self, signals: &SignalFd) -> bool {
+    pub(super) fn end(&mut self, signals: &SignalFd) -> bool {
+        self.ended = true;
         let begun = Instant::now();
         loop {
             self.signal(Signal::SIGKILL);
@@ -81,6 +84,20 @@ impl Children {
             // dropped: an early return makes the next round come early
             let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], ROUND);
             while let Ok(Some(_)) = signals.read_signal() {}
+        }
+    }
+}
+
+impl Drop for Children {
+    /// For a supervisor that gives up between the start of a command and the report of its end.
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        while !self.ended && begun.elapsed() < PATIENCE {
+            self.signal(Signal::SIGKILL);
+            self.ended = !Self::reap(|_, _| {});
+            if !self.ended {
+                std::thread::park_timeout(Duration::from_millis(ROUND.into()));
+            }
         }
     }
 }

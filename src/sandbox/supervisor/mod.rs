@@ -25,6 +25,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::frames::{FrameKind, read_json, write_json};
+use super::linux;
+use super::linux::exec_stage::{Confined, NotStarted};
+use super::linux::mounts::INIT;
 use super::linux::setup::{Ready, StageFailure, StartFailed, Started, SupervisorSetup};
 use super::projection::{self, Baseline};
 use super::{Backend, SandboxLevel, Stdin, VIRTUAL_WORKSPACE};
@@ -82,8 +86,13 @@ fn at<E: std::fmt::Display>(stage: &'static str) -> impl Fn(E) -> Stop {
 
 fn supervise(control: &mut UnixStream) -> Result<(), Stop> {
     let setup: SupervisorSetup = read_json(control, FrameKind::Setup).map_err(at("read the set-up"))?;
-    let children = Children::adopt().map_err(at("become the parent of orphans"))?;
-    let ready = restrict(&setup)?;
+    let mut children = Children::adopt().map_err(at("become the parent of orphans"))?;
+    let begun = std::time::Instant::now();
+    let mut confined = confined(&setup)?;
+    let ready = match &confined {
+        Some(confined) => confined.ready.clone(),
+        None => restrict(&setup)?,
+    };
     let missing = setup.required.without(ready.granted);
     if !missing.is_empty() {
         let message = format!("{missing} cannot be guaranteed");
@@ -92,8 +101,11 @@ fn supervise(control: &mut UnixStream) -> Result<(), Stop> {
     write_json(control, FrameKind::Ready, &ready).map_err(at("tell the gateway"))?;
     let projected = if setup.projection { Some(Tree::receive(control)?) } else { None };
     let signals = signals().map_err(at("watch signals"))?;
-    let begun = std::time::Instant::now();
-    let mut child = start(&setup)?;
+    let begun = if confined.is_some() { begun } else { std::time::Instant::now() };
+    let mut child = match &mut confined {
+        Some(confined) => confined.take_child().ok_or_else(|| StageFailure::new("start", "there is no command"))?,
+        None => start(&setup)?,
+    };
     let stdin = child.stdin.take().map(stdin::StdinPipe::new).transpose().map_err(at("standard input"))?;
     // From here on the pipes end when the command's last process ends.
     silence().map_err(at("let go of the output"))?;
@@ -136,12 +148,25 @@ fn tell(control: &mut UnixStream, rest: &[u8], exit: &super::Exit) -> std::io::R
     write_json(control, FrameKind::Exited, exit)
 }
 
-/// Plain: nothing is taken away.
+/// What this process takes away from itself and from all that it will start.
 fn restrict(setup: &SupervisorSetup) -> Result<Ready, StageFailure> {
-    if setup.backend == Backend::Plain {
-        return Ok(Ready { granted: SandboxLevel::None.required(), notes: Vec::new() });
+    if setup.backend != Backend::Plain {
+        return linux::restrict::supervisor(setup);
     }
-    Err(StageFailure::new("restrict", "there is no such means here"))
+    let bounds = linux::limits::inside(&setup.limits, setup.accounted, false, linux::restrict::is_kernel_root())?;
+    Ok(Ready { granted: SandboxLevel::None.required().or(bounds.granted), notes: bounds.notes })
+}
+
+/// With Landlock alone the command is started by a child that restricts itself, and this process stays out of its reach.
+fn confined(setup: &SupervisorSetup) -> Result<Option<Confined>, Stop> {
+    if setup.backend != Backend::Landlock {
+        return Ok(None);
+    }
+    let (path, directory) = locate(setup)?;
+    linux::exec_stage::start(setup, &path, &directory).map(Some).map_err(|failure| match failure {
+        NotStarted::Failed(failure) => Stop::Failed(failure),
+        NotStarted::Program(failure) => Stop::NotStarted(failure),
+    })
 }
 
 /// Ended children are told through a descriptor; requests to end are not heard. Both are masks, which the command does not inherit.
@@ -156,14 +181,28 @@ fn signals() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&watched, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-fn start(setup: &SupervisorSetup) -> Result<Child, StartFailed> {
-    let Some((name, arguments)) = setup.argv.split_first() else {
+/// The program, and the directory that it starts in.
+fn locate(setup: &SupervisorSetup) -> Result<(PathBuf, PathBuf), StartFailed> {
+    let Some(name) = setup.argv.first() else {
         return Err(StartFailed { message: "the command is empty".into(), not_found: true });
     };
     let directory = program::directory(setup)?;
-    let path = program::find(name, &setup.env, &directory)?;
+    // The stage that restricts itself knows what this name stands for; here there is no such file.
+    let path = if name == INIT && setup.backend == Backend::Landlock {
+        INIT.into()
+    } else {
+        program::find(name, &setup.env, &directory)?
+    };
+    Ok((path, directory))
+}
+
+fn start(setup: &SupervisorSetup) -> Result<Child, StartFailed> {
+    let (path, directory) = locate(setup)?;
     let mut command = Command::new(&path);
-    command.arg0(name).args(arguments).current_dir(&directory).env_clear();
+    if let Some((name, arguments)) = setup.argv.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    command.current_dir(&directory).env_clear();
     command.envs(setup.env.iter().map(|(name, value)| (name, value)));
     command.stdin(match setup.stdin {
         Stdin::Null => Stdio::null(),

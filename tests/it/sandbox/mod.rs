@@ -1,5 +1,6 @@
 //! Commands in sandboxes, with real processes.
 
+mod chain;
 mod process;
 mod runner;
 mod support;
