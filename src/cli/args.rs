@@ -3,9 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    agent::AgentArgs, agents::AgentsArgs, completion::CompletionArgs, config::ConfigArgs, doctor::DoctorArgs,
-    gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sessions::SessionsArgs,
-    status::StatusArgs,
+    agent::AgentArgs, agents::AgentsArgs, approvals::ApprovalsArgs, artifacts::ArtifactsArgs, completion::CompletionArgs, config::ConfigArgs,
+    doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs,
+    sandbox::SandboxArgs, sessions::SessionsArgs, status::StatusArgs,
 };
 
 /// A personal AI agent gateway in one binary.
@@ -100,6 +100,15 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// The configured agents.
     Agents(AgentsArgs),
+    /// The virtual files of agents.
+    Fs(FsArgs),
+    /// Images and trajectories that runs left behind.
+    Artifacts(ArtifactsArgs),
+    /// What confines commands: explain it, try it out, run something in it.
+    Sandbox(SandboxArgs),
+    /// What agents may run without being asked, and what waits for a decision.
+    #[command(alias = "exec-approvals")]
+    Approvals(ApprovalsArgs),
     /// Read, check and edit openclaw.json.
     Config(ConfigArgs),
     /// The gateway's log.
@@ -137,6 +146,10 @@ mod tests {
           sessions    List, show, export and delete conversations
           models      The models at hand
           agents      The configured agents
+          fs          The virtual files of agents
+          artifacts   Images and trajectories that runs left behind
+          sandbox     What confines commands: explain it, try it out, run something in it
+          approvals   What agents may run without being asked, and what waits for a decision
           config      Read, check and edit openclaw.json
           logs        The gateway's log
           doctor      Check the installation and say what is wrong

@@ -78,7 +78,7 @@ pub(super) fn view(root: &Node, home: Option<&Path>, files: &[SourceFile]) -> Re
     let models = root.at("models");
     Ok(Config {
         gateway: gateway(root.at("gateway")),
-        agents: agents(root.at("agents"), home, files)?,
+        agents: agents(root.at("agents"), tools, home, files)?,
         max_concurrent: defaults
             .at("maxConcurrent")
             .whole()
@@ -89,6 +89,13 @@ pub(super) fn view(root: &Node, home: Option<&Path>, files: &[SourceFile]) -> Re
         aliases: members(defaults.at("models"))
             .filter_map(|(reference, node)| Some((node.at("alias").text()?, reference)))
             .collect(),
+        trajectory: root.at("diagnostics").at("trajectory").bool().unwrap_or(false),
+        artifact_days: tools
+            .at("artifacts")
+            .at("retentionDays")
+            .whole()
+            .and_then(|days| i64::try_from(days).ok())
+            .unwrap_or(30), // dropped: validation bounds it
         main_key: root
             .at("session")
             .at("mainKey")

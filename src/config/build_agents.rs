@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::AgentConfig;
 use super::build::Reader;
+use super::build_tools;
 use super::error::{Fault, Problem, SourceFile};
 use super::json5::Node;
 use super::path::join;
-use super::view_tools::{SandboxSettings, ToolSettings};
+use crate::core::AgentId;
 use crate::core::limits::MAX_STEPS;
-use crate::core::{AgentId, FilesystemMode};
 
 /// Seconds a run may take when nothing is said.
 const DEFAULT_TIMEOUT: u64 = 600;
@@ -19,6 +19,7 @@ const NO_TIMEOUT: u64 = 7 * 24 * 3600;
 /// All agents, never none; exactly one is the default.
 pub(super) fn agents(
     section: Reader<'_>,
+    tools: Reader<'_>,
     home: Option<&Path>,
     files: &[SourceFile],
 ) -> Result<Vec<AgentConfig>, Vec<Problem>> {
@@ -39,14 +40,14 @@ pub(super) fn agents(
                 format!("there is another agent with the id `{id}`"),
             ));
         } else {
-            agents.push(agent(id.as_str().into(), Reader(Some(node)), defaults, home));
+            agents.push(agent(id.as_str().into(), Reader(Some(node)), defaults, tools, home));
         }
     }
     if !problems.is_empty() {
         return Err(problems);
     }
     if agents.is_empty() {
-        agents.push(agent("main".into(), Reader(None), defaults, home));
+        agents.push(agent("main".into(), Reader(None), defaults, tools, home));
     }
     let chosen = agents.iter().position(|agent| agent.is_default).unwrap_or(0);
     for (index, agent) in agents.iter_mut().enumerate() {
@@ -56,6 +57,12 @@ pub(super) fn agents(
         }
     }
     Ok(agents)
+}
+
+/// Path and node of `agents.defaults` and of every agent.
+pub(super) fn sections(section: Reader<'_>) -> Vec<(String, &Node)> {
+    let defaults = section.at("defaults").0.map(|node| ("agents.defaults".to_owned(), node));
+    defaults.into_iter().chain(written(section).into_iter().map(|(path, _, node)| (path, node))).collect()
 }
 
 /// Path, id as written and node of every agent in either form.
@@ -83,8 +90,9 @@ pub(super) fn canonical_id(written: &str) -> String {
     if id.is_empty() { "main".into() } else { id }
 }
 
-fn agent(id: AgentId, node: Reader<'_>, defaults: Reader<'_>, home: Option<&Path>) -> AgentConfig {
+fn agent(id: AgentId, node: Reader<'_>, defaults: Reader<'_>, tools: Reader<'_>, home: Option<&Path>) -> AgentConfig {
     let either = |key: &str| if node.at(key).0.is_some() { node.at(key) } else { defaults.at(key) };
+    let (tools_allow, tools_deny) = build_tools::allow_and_deny(tools, node.at("tools"));
     let (model, fallbacks) = models(node.at("model"), defaults.at("model"));
     AgentConfig {
         id,
@@ -101,11 +109,11 @@ fn agent(id: AgentId, node: Reader<'_>, defaults: Reader<'_>, home: Option<&Path
         },
         max_steps: either("maxSteps").whole().and_then(|steps| u32::try_from(steps).ok()).unwrap_or(MAX_STEPS), // dropped: validation bounds it
         identity: node.at("identity").value(),
-        tools_allow: node.at("tools").at("allow").list(),
-        tools_deny: node.at("tools").at("deny").list(),
-        tools: ToolSettings::default(),
-        sandbox: SandboxSettings::default(),
-        filesystem_mode: FilesystemMode::default(),
+        tools_allow,
+        tools_deny,
+        tools: build_tools::tools(tools, node.at("tools"), home),
+        sandbox: build_tools::sandbox(defaults.at("sandbox"), node.at("sandbox"), home),
+        filesystem_mode: build_tools::filesystem_mode(defaults, node),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::core::limits::MAX_CONFIG_BYTES;
 use crate::secrets::Environment;
 
 /// Names that a `.env` in the working directory may not set: whoever controls that directory must not choose where
-/// the configuration is read from, what the loader trusts, or where requests with keys go.
+/// the configuration is read from, what the loader trusts, where agents' files are, or where requests with keys go.
 fn is_guarded(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "OPENCLAW_STATE_DIR",
@@ -26,6 +26,9 @@ fn is_guarded(name: &str) -> bool {
         "OPENCLAW_OAUTH_DIR",
         "OPENCLAW_AGENT_DIR",
         "OPENCLAW_GATEWAY_URL",
+        "OPENCLAW_AGENT_WORKER_MODE",
+        "OPENCLAW_AGENT_WORKER_FILESYSTEM_MODE",
+        "OPENCLAW_AGENT_WORKER_PERMISSION_MODE",
         "PATH",
         "HOME",
         "SHELL",

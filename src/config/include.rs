@@ -3,8 +3,7 @@
 //! A string or a list of strings at any object. One file replaces the object; with sibling keys, or several files, everything
 //! is merged deeply from left to right and the siblings come last.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::{Fault, Problem, SourceFile};
@@ -173,14 +172,10 @@ impl<'l> Includer<'l> {
             return Err(self.outside());
         }
         let real = named.canonicalize().map_err(|error| error.to_string())?;
-        if !self.contains(&real) {
-            return Err(self.outside());
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-            .open(&real)
-            .map_err(|error| error.to_string())?;
+        let below = self.roots.iter().find_map(|root| Some((root, real.strip_prefix(root).ok()?)));
+        let Some((root, below)) = below else { return Err(self.outside()) };
+        // Links were resolved above; one that appears since then is not followed.
+        let file = files::open_below(root, below).map_err(|error| error.to_string())?;
         let metadata = file.metadata().map_err(|error| error.to_string())?;
         if metadata.is_file() && metadata.nlink() > 1 {
             return Err("the file has hard links, so it may be one from elsewhere; copy it instead".into());

@@ -8,7 +8,7 @@ use super::include;
 use super::json5::Node;
 use super::path::join;
 use super::position::Position;
-use super::table::TABLE;
+use super::table::rows;
 use super::{ConfigIssue, MAX_FINDINGS, issue};
 use crate::core::suggest::did_you_mean;
 
@@ -18,7 +18,7 @@ const PATHS: &str = include_str!("known_keys.txt");
 /// Every known path, sorted, and whether keys below it go unchecked: a line of [`PATHS`] ends there. Looked up by binary
 /// search: a tree of maps would take a millisecond of every command to build and a megabyte to keep.
 static KNOWN: LazyLock<Vec<(&'static str, bool)>> = LazyLock::new(|| {
-    let ours = TABLE.iter().map(|row| (row.path, false)).chain([(include::KEY, true)]);
+    let ours = rows().map(|row| (row.path, false)).chain([(include::KEY, true)]);
     let mut paths: Vec<_> = PATHS.lines().map(|path| (path, true)).chain(ours).collect();
     paths.sort_unstable();
     paths

@@ -11,8 +11,8 @@ use super::error::{Fault, Problem, SourceFile, combine};
 use super::include::Includer;
 use super::json5::{Kind, Node, Span, parse};
 use super::{
-    Config, ConfigIssue, LoadOptions, LoadedConfig, build, environment, files, issue, known, parse_warnings,
-    substitute, validate,
+    Config, ConfigIssue, LoadOptions, LoadedConfig, build, check_tools, environment, files, issue, known, no_effect,
+    parse_warnings, substitute, validate,
 };
 use crate::core::limits::MAX_CONFIG_BYTES;
 use crate::core::{Error, ErrorKind, Result};
@@ -116,7 +116,9 @@ pub(super) fn run_text(options: &LoadOptions, path: PathBuf, raw: String) -> Pip
     if problems.is_empty() {
         substitute::tree(&mut merged, &env, &sources, &mut problems);
         known::check(&merged, &sources, &mut warnings);
+        no_effect::check(&merged, &sources, &mut warnings);
         validate::check(&merged, &sources, &mut problems);
+        check_tools::check(&merged, environment::home(&env.vars), &sources, &mut problems);
         if problems.iter().all(|problem| problem.fault == Fault::MissingVariable) {
             match build::view(&merged, environment::home(&env.vars), &sources) {
                 Ok(config) => view = problems.is_empty().then_some(config),

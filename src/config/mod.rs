@@ -5,9 +5,9 @@
 //! | `json5/` | reader that keeps places, printer |
 //! | `loader.rs` | the pipeline from text to [`LoadedConfig`] |
 //! | `include.rs`, `merge.rs`, `environment.rs`, `dotenv.rs`, `substitute.rs` | its stages |
-//! | `table.rs`, `table_type.rs` | the keys we use: drives `validate.rs`, `schema.rs`, `known.rs` |
-//! | `known.rs`, `known_keys.txt` | keys OpenClaw knows |
-//! | `build.rs`, `build_agents.rs`, `view.rs` | the typed view |
+//! | `table.rs`, `table_tools.rs`, `table_type.rs` | the keys we use: drives `validate.rs`, `schema.rs`, `known.rs`; `check_tools.rs` checks what a table cannot say |
+//! | `known.rs`, `known_keys.txt`, `no_effect.rs` | keys OpenClaw knows; those whose meaning is another one here |
+//! | `build.rs`, `build_agents.rs`, `build_tools.rs`, `view.rs`, `view_tools.rs` | the typed view |
 //! | `redact.rs` | the configuration without its secrets |
 //! | `edit/` | changes to the file |
 //! | `path.rs`, `position.rs`, `error.rs`, `files.rs` | addresses, places, errors, bounded reads |
@@ -31,6 +31,8 @@
 
 mod build;
 mod build_agents;
+mod build_tools;
+mod check_tools;
 mod dotenv;
 mod edit;
 mod environment;
@@ -42,15 +44,20 @@ mod known;
 mod loader;
 mod lookup;
 mod merge;
+mod no_effect;
 pub(crate) mod path;
 mod position;
 mod redact;
 mod schema;
 mod substitute;
 mod table;
+
+mod table_tools;
 mod table_type;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tools;
 mod validate;
 pub mod view;
 mod view_tools;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::redact::is_secret_key;
-use super::table::{Row, TABLE};
+use super::table::{Row, rows};
 use super::table_type::Type;
 
 /// Titles of the sections.
@@ -19,8 +19,14 @@ const SECTIONS: &[(&str, &str)] = &[
     ("env", "Environment"),
 ];
 
-/// Sections whose `*` is an element of a list and no key of a map.
-const LISTS: &[&str] = &["agents.list", "models.providers.*.models"];
+/// Sections whose `*` is an element of a list and no key of a map; a list inside of another stands before it.
+const LISTS: &[&str] = &[
+    "agents.defaults.sandbox.mounts",
+    "agents.list.*.sandbox.mounts",
+    "agents.entries.*.sandbox.mounts",
+    "agents.list",
+    "models.providers.*.models",
+];
 
 /// JSON Schema (draft-07) of what we use. Unknown keys are allowed everywhere.
 pub fn schema() -> Value {
@@ -31,7 +37,7 @@ pub fn schema() -> Value {
         "properties": {"$schema": {"type": "string"}, "$include": {"description": "One file or a list of files to merge in here.", "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}},
         "additionalProperties": true,
     });
-    for row in TABLE {
+    for row in rows() {
         let parts: Vec<&str> = row.path.split('.').collect();
         insert(&mut root, &parts, "", row);
     }
@@ -85,7 +91,7 @@ pub fn ui_hints() -> Value {
     for (order, (section, title)) in SECTIONS.iter().enumerate() {
         hints.insert((*section).to_owned(), json!({"label": title, "order": order}));
     }
-    for row in TABLE {
+    for row in rows() {
         let path = LISTS.iter().fold(row.path.to_owned(), |path, list| {
             let element = format!("{list}.*");
             if path.starts_with(&element) { path.replacen(&element, &format!("{list}[]"), 1) } else { path }

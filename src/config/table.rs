@@ -1,5 +1,6 @@
 //! The keys this program uses: one table for validation, JSON Schema, hints and the list of known keys.
 
+use super::table_tools::TOOLS;
 use super::table_type::Type;
 use super::table_type::Type::{Bool, Enum, Flag, Integer, List, Map, Model, Number, Secret, Text};
 
@@ -16,7 +17,7 @@ pub(crate) struct Row {
     pub(crate) help: &'static str,
 }
 
-const fn row(path: &'static str, kind: Type, label: &'static str, help: &'static str) -> Row {
+pub(super) const fn row(path: &'static str, kind: Type, label: &'static str, help: &'static str) -> Row {
     Row { path, kind, label, help }
 }
 
@@ -24,8 +25,13 @@ const POSITIVE: Type = Integer(1, u64::MAX);
 const THINKING: &[&str] = &["off", "minimal", "low", "medium", "high", "xhigh", "adaptive", "max", "ultra"];
 const LEVELS: &[&str] = &["silent", "fatal", "error", "warn", "info", "debug", "trace"];
 
-/// Every key, sections in the order a person meets them.
-pub(crate) const TABLE: &[Row] = &[
+/// Every key.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().chain(TOOLS.into_iter().flatten())
+}
+
+/// The keys that stand in one place, sections in the order a person meets them.
+const TABLE: &[Row] = &[
     row("gateway.port", Integer(1, 65535), "Port", "TCP port the gateway listens on. Default: 18789."),
     row(
         "gateway.bind",
@@ -204,6 +210,18 @@ pub(crate) const TABLE: &[Row] = &[
     ),
     row("tools.allow", List, "Allowed tools", "If set, agents have only these tools."),
     row("tools.deny", List, "Denied tools", "Tools that never run."),
+    row(
+        "tools.artifacts.retentionDays",
+        Integer(0, 36_500),
+        "Artifact age",
+        "Days images and trajectories of runs are kept; 0 keeps them as long as their conversation. Default: 30.",
+    ),
+    row(
+        "diagnostics.trajectory",
+        Bool,
+        "Trajectories",
+        "Keep what models are sent and answer in each run, as an artifact. Default: false.",
+    ),
     row("session.mainKey", Text, "Main session", "Last part of the main session's key. Default: main."),
     row("logging.level", Enum(LEVELS), "Log level", "Least severe message that is logged. Default: info."),
     row(

@@ -11,7 +11,7 @@ use crate::core::limits::MAX_STEPS;
 use crate::secrets::{SecretInput, SecretRef};
 
 /// A state directory with the given files.
-struct Home(TempDir);
+pub(super) struct Home(TempDir);
 
 impl Home {
     fn new(files: &[(&str, &str)]) -> Self {
@@ -37,12 +37,12 @@ impl Home {
         LoadOptions { process_env, cwd: self.path("cwd"), state_root: self.path(""), config_path: None }
     }
 
-    fn load(&self) -> Result<LoadedConfig> {
+    pub(super) fn load(&self) -> Result<LoadedConfig> {
         load(&self.options())
     }
 
     /// The error's three parts with the temporary path shortened.
-    fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         let error = self.load().expect_err("the configuration is broken");
         assert_eq!(error.kind(), ErrorKind::Config);
         let text =
@@ -51,11 +51,11 @@ impl Home {
     }
 }
 
-fn config(text: &str) -> Home {
+pub(super) fn config(text: &str) -> Home {
     Home::new(&[("openclaw.json", text)])
 }
 
-fn warnings(loaded: &LoadedConfig) -> Vec<String> {
+pub(super) fn warnings(loaded: &LoadedConfig) -> Vec<String> {
     loaded.warnings.iter().map(|warning| format!("{}: {}", warning.path, warning.message)).collect()
 }
 
@@ -283,12 +283,15 @@ fn includes_replace_or_merge() {
     let home = Home::new(&[
         (
             "openclaw.json",
-            "{gateway: {$include: './gateway.json5'}, tools: {$include: ['a.json5', 'sub/b.json5'], allow: ['own'], profile: 'own'}}",
+            "{gateway: {$include: './gateway.json5'}, tools: {$include: ['a.json5', 'sub/b.json5'], allow: ['own'], profile: 'full'}}",
         ),
         ("gateway.json5", "{ port: 1234, auth: { token: '${TOKEN}' } } // comment"),
-        ("a.json5", "{allow: ['a'], deny: ['a'], exec: {host: 'a', ask: 'a'}, profile: 'a', __proto__: {x: 1}}"),
+        (
+            "a.json5",
+            "{allow: ['a'], deny: ['a'], exec: {host: 'node', ask: 'off'}, profile: 'coding', __proto__: {x: 1}}",
+        ),
         ("sub/b.json5", "{allow: ['b'], exec: {$include: 'deep/c.json5'}}"),
-        ("sub/deep/c.json5", "{host: 'c'}"),
+        ("sub/deep/c.json5", "{host: 'auto'}"),
     ]);
     let mut options = home.options();
     options.process_env.insert("TOKEN".into(), "t".into());
@@ -296,11 +299,11 @@ fn includes_replace_or_merge() {
     assert_eq!(loaded.resolved["gateway"], json!({"port": 1234, "auth": {"token": "t"}}));
     assert_eq!(
         loaded.resolved["tools"],
-        json!({"allow": ["a", "b", "own"], "deny": ["a"], "exec": {"host": "c", "ask": "a"}, "profile": "own"})
+        json!({"allow": ["a", "b", "own"], "deny": ["a"], "exec": {"host": "auto", "ask": "off"}, "profile": "full"})
     );
     assert_eq!(loaded.source["gateway"], json!({"$include": "./gateway.json5"}));
     let hash = loaded.hash;
-    home.write("sub/deep/c.json5", "{host: 'd'}");
+    home.write("sub/deep/c.json5", "{host: 'sandbox'}");
     assert_ne!(load(&options).expect("loads").hash, hash, "the hash covers includes");
 }
 
@@ -499,7 +502,7 @@ fn the_schema_is_built_from_the_table() {
     assert!(
         hints["agents.list[].id"]["help"].is_string() && hints["models.providers.*.models[].id"]["label"].is_string()
     );
-    for row in table::TABLE {
+    for row in table::rows() {
         assert!(row.help.ends_with('.') && !row.label.is_empty(), "{}", row.path);
     }
     no_closed_objects(&schema);
@@ -553,7 +556,11 @@ fn real_configurations_load_without_findings() {
         let options =
             LoadOptions { process_env: process_env.into(), config_path: Some(path.clone()), ..LoadOptions::default() };
         let loaded = load(&options).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(warnings(&loaded), Vec::<String>::new(), "{}", path.display());
+        // Some have an agent with OpenClaw's `sandbox.mode`, which does not do here what it says there.
+        let other: Vec<_> = warnings(&loaded).into_iter().filter(|line| !line.contains(".sandbox.mode: ")).collect();
+        assert_eq!(other, Vec::<String>::new(), "{}", path.display());
+        let has_mode = loaded.raw.contains("\"sandbox\"");
+        assert_eq!(loaded.warnings.len(), usize::from(has_mode), "{}", path.display());
         assert!(!loaded.view.providers.is_empty() && loaded.view.gateway.token.is_some(), "{}", path.display());
     }
 }

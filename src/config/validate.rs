@@ -4,12 +4,12 @@ use super::MAX_FINDINGS;
 use super::error::{Fault, Problem, SourceFile};
 use super::json5::Node;
 use super::path::join;
-use super::table::{Row, TABLE};
+use super::table::{Row, rows};
 use super::table_type::Type;
 
 /// Reports every value of ours that has the wrong type.
 pub(super) fn check(root: &Node, files: &[SourceFile], problems: &mut Vec<Problem>) {
-    for row in TABLE {
+    for row in rows() {
         let parts: Vec<&str> = row.path.split('.').collect();
         walk(root, &parts, "", row, files, problems);
     }
@@ -30,7 +30,8 @@ fn walk(node: &Node, parts: &[&str], path: &str, row: &Row, files: &[SourceFile]
         return;
     };
     let list = *part == "*" && row.path.starts_with("agents.list.") && path == "agents.list"
-        || *part == "*" && path.starts_with("models.providers.") && path.ends_with(".models");
+        || *part == "*" && path.starts_with("models.providers.") && path.ends_with(".models")
+        || *part == "*" && path.starts_with("agents.") && path.ends_with(".sandbox.mounts");
     if list {
         if !node.is_array() {
             return report(format!("expected a list, found {}", node.describe()));

@@ -24,6 +24,10 @@ pub struct Config {
     pub discover_local: bool,
     /// `agents.defaults.models.<ref>.alias` → ref.
     pub aliases: BTreeMap<String, String>,
+    /// `diagnostics.trajectory`: keep what models are sent and answer; default false.
+    pub trajectory: bool,
+    /// `tools.artifacts.retentionDays`: default 30; 0 = as long as their conversation.
+    pub artifact_days: i64,
     /// `session.mainKey`, default `main`.
     pub main_key: String,
     /// `tools.allow`, `tools.deny`.
@@ -96,11 +100,11 @@ pub struct AgentConfig {
     pub max_steps: u32,
     /// `identity` (`name`, `emoji`, …), as written.
     pub identity: Value,
-    /// `tools.allow`.
+    /// `tools.allow`; the global one if the agent has none.
     pub tools_allow: Vec<String>,
-    /// `tools.deny`.
+    /// `tools.deny`, the agent's and the global one.
     pub tools_deny: Vec<String>,
-    /// `tools`, the rest.
+    /// `tools`, the rest, with the global ones merged in.
     pub tools: ToolSettings,
     /// `sandbox`.
     pub sandbox: SandboxSettings,

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// `sandbox` of an agent, with `agents.defaults.sandbox` merged in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SandboxSettings {
     /// `level`: `none`, `relaxed`, `strict`; `None` = the strictest of this operating system.
     pub level: Option<String>,
@@ -24,19 +27,23 @@ pub struct SandboxSettings {
 }
 
 /// `sandbox.workspaceAccess`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkspaceAccess {
     /// Commands read and write.
     #[default]
+    #[serde(rename = "rw")]
     ReadWrite,
     /// Commands only read.
+    #[serde(rename = "ro")]
     ReadOnly,
     /// Commands see an empty private directory.
+    #[serde(rename = "none")]
     Nothing,
 }
 
 /// `sandbox.limits`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct LimitSettings {
     /// `memoryMb`, in bytes here.
     pub memory_bytes: Option<u64>,
@@ -53,7 +60,8 @@ pub struct LimitSettings {
 }
 
 /// `tools` of an agent, with the global `tools` merged in: narrower wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ToolSettings {
     /// `profile`: `minimal`, `coding`, `messaging`, `full`; default `full`.
     pub profile: String,
@@ -70,7 +78,8 @@ pub struct ToolSettings {
 }
 
 /// `tools.exec`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ExecSettings {
     /// `security`: `deny`, `allowlist`, `full` (or from `mode` of newer OpenClaw). `None` = by the sandbox level: `full` when there is one,
     /// `allowlist` at level `none`.
@@ -129,7 +138,8 @@ impl Default for ToolSettings {
 }
 
 /// `tools.vfs`: bounds of an agent's virtual files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct VfsSettings {
     /// `maxMb`, in bytes here: of all current files; default 512 MiB.
     pub max_bytes: u64,

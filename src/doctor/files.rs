@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -47,7 +47,9 @@ pub(super) fn is_writable(path: &Path) -> bool {
 /// The first bytes of a file.
 pub(super) fn head(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    fs::File::open(path)?.take(bytes).read_to_end(&mut head)?;
+    // O_NONBLOCK: opening a pipe must not wait for a writer.
+    let file = fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    file.take(bytes).read_to_end(&mut head)?;
     Ok(head)
 }
 

@@ -13,6 +13,7 @@ pub use finding::{Finding, Fix, Report, Severity};
 
 use crate::config::{self, LoadOptions, LoadedConfig};
 use crate::core::Result;
+use crate::sandbox::Sandbox;
 use crate::state::StatePaths;
 
 /// Where to look.
@@ -26,6 +27,8 @@ pub struct Surroundings {
     pub port: u16,
     /// The gateway's log.
     pub log_file: PathBuf,
+    /// To try out what commands get; `None` = that is not looked at.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// What the checks share, so that the configuration is read once.

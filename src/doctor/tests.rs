@@ -14,6 +14,7 @@ fn surroundings(root: &Path) -> Surroundings {
         load: LoadOptions::default(),
         port: 1,
         log_file: root.join("logs/openclaw.log"),
+        sandbox: None,
     }
 }
 

@@ -53,6 +53,18 @@ pub enum FsError {
         /// `bytes` or `entries`.
         unit: &'static str,
     },
+    /// It was to be created, and is there already.
+    #[error("{path} already exists")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// It is not what the caller had seen: somebody else changed it meanwhile.
+    #[error("{path} was changed by somebody else meanwhile")]
+    Changed {
+        /// The path.
+        path: String,
+    },
     /// Policy keeps this path out of reach.
     #[error("{path} is protected: {why}")]
     Protected {
@@ -76,6 +88,34 @@ pub enum FsError {
         path: String,
         /// The system's error.
         source: io::Error,
+    },
+    /// A directory that should be empty is not.
+    #[error("{path} is a directory that is not empty")]
+    NotEmpty {
+        /// The path.
+        path: String,
+    },
+    /// An agent's virtual files would exceed what they may be.
+    #[error("{path} would exceed the quota: {would_be} {unit}, and the limit is {max}")]
+    Quota {
+        /// The path.
+        path: String,
+        /// What there would be.
+        would_be: u64,
+        /// The bound.
+        max: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// There is no such state in the past.
+    #[error("{path} cannot be shown as it was at {moment}: {why}")]
+    NoVersion {
+        /// The path.
+        path: String,
+        /// The revision or snapshot.
+        moment: String,
+        /// Why.
+        why: &'static str,
     },
     /// The text is not a usable path.
     #[error("the path {path:?} is not valid: {why}")]
@@ -105,12 +145,40 @@ impl FsError {
             | Self::NotAFile { path, .. }
             | Self::NotADirectory { path }
             | Self::TooLarge { path, .. }
+            | Self::Exists { path }
+            | Self::Changed { path }
             | Self::Protected { path, .. }
             | Self::Permission { path, .. }
             | Self::NoSpace { path, .. }
+            | Self::NotEmpty { path }
+            | Self::Quota { path, .. }
+            | Self::NoVersion { path, .. }
             | Self::InvalidPath { path, .. }
             | Self::Io { path, .. } => path,
         }
+    }
+
+    /// The same about a path that the reader knows by another name.
+    #[must_use]
+    pub fn map_path(mut self, name: impl FnOnce(String) -> String) -> Self {
+        let (Self::NotFound { path }
+        | Self::OutsideRoot { path, .. }
+        | Self::Symlink { path }
+        | Self::NotAFile { path, .. }
+        | Self::NotADirectory { path }
+        | Self::TooLarge { path, .. }
+        | Self::Exists { path }
+        | Self::NotEmpty { path }
+        | Self::Changed { path }
+        | Self::Quota { path, .. }
+        | Self::NoVersion { path, .. }
+        | Self::Protected { path, .. }
+        | Self::Permission { path, .. }
+        | Self::NoSpace { path, .. }
+        | Self::InvalidPath { path, .. }
+        | Self::Io { path, .. }) = &mut self;
+        *path = name(std::mem::take(path));
+        self
     }
 
     /// Stable machine name of the variant.
@@ -122,9 +190,14 @@ impl FsError {
             Self::NotAFile { .. } => "not_a_file",
             Self::NotADirectory { .. } => "not_a_directory",
             Self::TooLarge { .. } => "too_large",
+            Self::Exists { .. } => "exists",
+            Self::Changed { .. } => "changed",
             Self::Protected { .. } => "protected",
             Self::Permission { .. } => "permission",
             Self::NoSpace { .. } => "no_space",
+            Self::NotEmpty { .. } => "not_empty",
+            Self::Quota { .. } => "quota",
+            Self::NoVersion { .. } => "no_version",
             Self::InvalidPath { .. } => "invalid_path",
             Self::Io { .. } => "io",
         }
@@ -141,9 +214,16 @@ impl FsError {
             Self::NotAFile { .. } => "Give the path of a regular file",
             Self::NotADirectory { .. } => "Give the path of a directory, or check the parts of the path",
             Self::TooLarge { .. } => "Work on a part of it",
+            Self::Exists { .. } => "Choose another name, or remove what is there first",
+            Self::Changed { .. } => "Read it again, then repeat the change",
             Self::Protected { .. } => "A person has to change this path outside of the agent",
             Self::Permission { .. } => "Change the permissions, or choose another path",
             Self::NoSpace { .. } => "Free some space, then try again",
+            Self::NotEmpty { .. } => "Remove what is in it first",
+            Self::Quota { .. } => {
+                "Remove files or snapshots that are not needed, or raise tools.vfs in the configuration"
+            }
+            Self::NoVersion { .. } => "List the history or the snapshots to see what there is",
             Self::InvalidPath { .. } => "Use a plain relative path such as src/main.rs",
             Self::Io { .. } => "Check the disk and try again",
         }
@@ -156,6 +236,8 @@ impl FsError {
             io::ErrorKind::NotFound => Self::NotFound { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Permission { path, source },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { path, source },
+            io::ErrorKind::AlreadyExists => Self::Exists { path },
+            io::ErrorKind::DirectoryNotEmpty => Self::NotEmpty { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
             io::ErrorKind::IsADirectory => Self::NotAFile { path, what: "a directory" },
             io::ErrorKind::InvalidFilename => Self::InvalidPath { path, why: "the operating system refuses the name" },
@@ -167,10 +249,11 @@ impl FsError {
 impl From<FsError> for Error {
     fn from(error: FsError) -> Self {
         let kind = match &error {
-            FsError::NotFound { .. } => ErrorKind::NotFound,
+            FsError::NotFound { .. } | FsError::NoVersion { .. } => ErrorKind::NotFound,
+            FsError::Exists { .. } | FsError::Changed { .. } | FsError::NotEmpty { .. } => ErrorKind::Conflict,
             FsError::OutsideRoot { .. } | FsError::Symlink { .. } | FsError::Protected { .. } => ErrorKind::Policy,
             FsError::NotAFile { .. } | FsError::NotADirectory { .. } | FsError::InvalidPath { .. } => ErrorKind::User,
-            FsError::TooLarge { .. } => ErrorKind::TooLarge,
+            FsError::TooLarge { .. } | FsError::Quota { .. } => ErrorKind::TooLarge,
             FsError::Permission { .. } | FsError::NoSpace { .. } | FsError::Io { .. } => ErrorKind::Unavailable,
         };
         let message = match &error {

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -86,21 +87,29 @@ pub struct HostFsOptions {
     pub create: bool,
     /// Absolute paths that must not be read, listed or written even if they lie below the root: the state directory, the configuration.
     pub protected: Vec<PathBuf>,
+    /// Further names (at any depth) or relative paths that are not written, with everything below; `*` stands for any text in a name.
+    pub protect: Vec<String>,
+    /// Refuse to read files that have several names: one of them may be outside of the root. Off by default, because package managers link
+    /// files on purpose; writes never go through to the other name, and protected files are not read under other names in any case.
+    pub refuse_hard_links: bool,
     /// Use the component walk even where `openat2` works: for hosts on which it is known to misbehave.
     pub component_walk: bool,
 }
 
 /// A pinned root directory. All paths are [`RelPath`]s; links are not followed, other mounts are not entered.
 ///
-/// Reads refuse [`HostFsOptions::protected`] paths; writes also refuse what git would execute (`.git/hooks/**`, `.git/config` and their
-/// like at any depth). Every call blocks: use it from a blocking thread.
+/// Reads refuse [`HostFsOptions::protected`] paths and credentials; writes also refuse what git, editors and shells would execute
+/// (`.git/hooks/**`, `.bashrc` and their like at any depth; the table is in `protect/table.rs`). Every call blocks: use it from a blocking
+/// thread.
 #[derive(Debug)]
 pub struct HostCapabilityFs {
     root: PathBuf,
     real_root: PathBuf,
     pub(super) fd: OwnedFd,
-    containment: Containment,
+    /// Whether `openat2` has turned out not to be there.
+    by_component: AtomicBool,
     pub(super) protected: Protected,
+    refuse_hard_links: bool,
 }
 
 impl HostCapabilityFs {
@@ -118,10 +127,16 @@ impl HostCapabilityFs {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(failed)?;
         }
         let real_root = std::fs::canonicalize(&root).map_err(failed)?;
-        let protected = Protected::below(&real_root, &options.protected)?;
+        let protected = Protected::below(&real_root, &options.protected, &options.protect)?;
         let fd = nix::fcntl::open(&real_root, TRAVERSE, Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        let containment = if options.component_walk { Containment::BestEffort } else { unix::probe(fd.as_fd()) };
-        Ok(Self { root, real_root, fd, containment, protected })
+        let by_component = options.component_walk || unix::probe(fd.as_fd()) == Containment::BestEffort;
+        let refuse_hard_links = options.refuse_hard_links;
+        let by_component = AtomicBool::new(by_component);
+        let mut files = Self { root, real_root, fd, by_component, protected, refuse_hard_links };
+        for directory in files.hook_directories() {
+            files.protected.add_hooks(&directory);
+        }
+        Ok(files)
     }
 
     /// The root as it was given, made absolute.
@@ -129,9 +144,14 @@ impl HostCapabilityFs {
         &self.root
     }
 
+    /// The same without symbolic links: what a sandbox is given.
+    pub fn real_root(&self) -> &Path {
+        &self.real_root
+    }
+
     /// How surely paths stay below the root on this host.
     pub fn containment(&self) -> Containment {
-        self.containment
+        if self.by_component.load(Ordering::Relaxed) { Containment::BestEffort } else { Containment::Kernel }
     }
 
     /// Turns what a model wrote (relative, or absolute below the root; lexically, never realpath'ed) into a [`RelPath`].
@@ -141,10 +161,13 @@ impl HostCapabilityFs {
 
     /// Opens a regular file for reading in pieces.
     pub fn open_for_read(&self, path: &RelPath) -> Result<OpenedFile, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let fd = self.open_fd(path, CONTENTS)?;
         let meta = unix::meta_of(&fd).map_err(|errno| fs_error(path, errno))?;
         meta.require_file(path)?;
+        if meta.links && self.refuse_hard_links {
+            return Err(FsError::Protected { path: path.to_string(), why: "the file has other names (hard links)" });
+        }
         if meta.links && self.protected.is_alias(meta.device, meta.inode) {
             return Err(FsError::Protected { path: path.to_string(), why: "it is another name of a protected file" });
         }
@@ -186,7 +209,7 @@ impl HostCapabilityFs {
 
     /// At most `max` entries of a directory, sorted by name. When there are more, which ones are returned is up to the file system.
     pub fn list_bounded(&self, path: &RelPath, max: usize) -> Result<Listing, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let failed = |errno| fs_error(path, errno);
         let mut directory = Dir::from_fd(self.open_fd(path, DIRECTORY)?).map_err(failed)?;
         let mut names = Vec::new();
@@ -225,7 +248,7 @@ impl HostCapabilityFs {
 
     /// What is at `path`; a symbolic link at its end is described, not followed.
     pub fn stat(&self, path: &RelPath) -> Result<Entry, FsError> {
-        self.protected.check_read(path)?;
+        self.check_read(path)?;
         let meta = match path.parent() {
             Some(parent) => {
                 let directory = self.open_fd_for(path, &parent, TRAVERSE)?;
@@ -238,13 +261,13 @@ impl HostCapabilityFs {
 
     /// Makes a directory and its missing parents (mode 0777 less the umask). An existing directory is fine.
     pub fn mkdirs(&self, path: &RelPath) -> Result<(), FsError> {
-        self.protected.check_write(path)?;
+        self.check_write(path)?;
         self.make_directories(path)
     }
 
     /// Removes one name: a file, a link (not its target), a pipe or socket; never a directory.
     pub fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
-        self.protected.check_write(path)?;
+        self.check_write(path)?;
         let Some(parent) = path.parent() else {
             return Err(FsError::NotAFile { path: path.to_string(), what: "the workspace itself" });
         };
@@ -263,14 +286,33 @@ impl HostCapabilityFs {
         Walk::start(self, path, options)
     }
 
+    /// Refuses what may not even be read.
+    pub(super) fn check_read(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_read(path)
+    }
+
+    /// Refuses what may not be created, replaced or removed.
+    pub(super) fn check_write(&self, path: &RelPath) -> Result<(), FsError> {
+        self.protected.check_write(path)?;
+        self.check_repository(path)
+    }
+
     pub(super) fn make_directories(&self, path: &RelPath) -> Result<(), FsError> {
+        self.make_directories_into(path, &mut Vec::new())
+    }
+
+    /// Makes missing directories; those that were made are added to `report`, each after the one it lies in.
+    pub(super) fn make_directories_into(&self, path: &RelPath, report: &mut Vec<RelPath>) -> Result<(), FsError> {
         let mut parent = RelPath::root();
         let mut directory = self.open_fd(&parent, TRAVERSE)?;
         for name in path.components() {
             let made = parent.join(name)?;
             let failed = |errno| fs_error(&made, errno);
             match mkdirat(&directory, name, Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO) {
-                Ok(()) => fsync(self.open_fd(&parent, DIRECTORY)?).map_err(failed)?,
+                Ok(()) => {
+                    report.push(made.clone());
+                    fsync(self.open_fd(&parent, DIRECTORY)?).map_err(failed)?;
+                }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(failed(errno)),
             }
@@ -287,7 +329,19 @@ impl HostCapabilityFs {
 
     /// Like [`Self::open_fd`], with errors that name the path the caller asked for instead of the directory on the way to it.
     pub(super) fn open_fd_for(&self, asked: &RelPath, path: &RelPath, flags: OFlag) -> Result<OwnedFd, FsError> {
-        unix::open_beneath(self.fd.as_fd(), path, flags, self.containment).map_err(|errno| fs_error(asked, errno))
+        self.open_below(self.fd.as_fd(), path.as_ref(), flags).map_err(|errno| fs_error(asked, errno))
+    }
+
+    /// Opens a path below a directory that is below the root, or the root itself.
+    pub(super) fn open_below(&self, directory: BorrowedFd<'_>, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        match unix::open_beneath(directory, path, flags, self.containment()) {
+            // A seccomp filter that arrived after the probe may take the call away; from here on that is said.
+            Err(Errno::ENOSYS) if self.containment() == Containment::Kernel => {
+                self.by_component.store(true, Ordering::Relaxed);
+                unix::open_beneath(directory, path, flags, Containment::BestEffort)
+            }
+            result => result,
+        }
     }
 }
 
@@ -331,5 +385,9 @@ impl super::AgentFiles for HostCapabilityFs {
 
     fn remove_file(&self, path: &RelPath) -> Result<(), FsError> {
         HostCapabilityFs::remove_file(self, path)
+    }
+
+    fn apply(&self, changes: &[super::FileChange]) -> Result<(), FsError> {
+        HostCapabilityFs::apply(self, changes)
     }
 }

@@ -8,12 +8,18 @@
 //! |---|---|
 //! | `rel_path` | [`RelPath`], a path that cannot name anything above its root |
 //! | `resolve` | from what a model wrote to a [`RelPath`] |
-//! | `protect` | paths that stay out of reach although they lie below the root |
+//! | `protect/` | paths that stay out of reach although they lie below the root; which exist, and which changed |
 //! | `host` | [`HostCapabilityFs`]: read, list, stat, make directories, remove |
-//! | `atomic` | replace or create a file in one step |
+//! | `files` | [`AgentFiles`], what tools see of any file system; change sets |
+//! | `atomic`, `sibling` | replace or create a file in one step |
+//! | `apply` | several changes, all or none |
 //! | `unix` | the system calls, and the mapping of their errors |
+//! | `tree` | rename, remove and change the permissions of files and whole directories |
 //! | `walk` | a tree in a fixed order, bounded |
+//! | `virtual_fs` | [`VirtualAgentFs`]: files of an agent in the database |
 //! | `logfile`, `logtail` | the rotating log and its reader |
+//! | `mounted` | [`MountedFiles`]: one file system at a name of another |
+//! | `programs` | which file a program name stands for |
 //! | `memory` | what the kernel says this process holds |
 //!
 //! ```
@@ -33,6 +39,7 @@
 #[cfg(not(unix))]
 compile_error!("openclaw::fs has no implementation for this platform: it needs openat(2) and its relatives");
 
+mod apply;
 mod atomic;
 mod error;
 pub mod files;
@@ -40,10 +47,15 @@ pub mod host;
 pub mod logfile;
 pub mod logtail;
 mod memory;
+mod mounted;
+mod programs;
 mod protect;
 mod rel_path;
 mod resolve;
+mod sibling;
+mod tree;
 mod unix;
+pub mod virtual_fs;
 pub mod walk;
 
 #[cfg(test)]
@@ -51,10 +63,17 @@ mod tests;
 
 pub use atomic::{WriteOptions, Written};
 pub use error::FsError;
-pub use files::{AgentFiles, OpenedReader};
+pub use files::{AgentFiles, Expected, FileChange, OpenedReader, check_change_set};
 pub use host::{Containment, Entry, EntryKind, HostCapabilityFs, HostFsOptions, Listing, OpenedFile};
 pub use logfile::{LogFile, LogOptions};
 pub use logtail::{LogTail, tail};
 pub use memory::resident_bytes;
+pub use mounted::MountedFiles;
+pub use programs::{Program, ProgramIdentity, find_program, identify};
+pub use protect::{ProtectedChange, ProtectedScan, ScanBounds, protected_changes};
 pub use rel_path::RelPath;
+pub use virtual_fs::{
+    AppliedChange, ApplyReport, Base, ChangeKind, Conflict, Moment, Namespace, RejectedChange, TreeChange, TreeSink,
+    VfsLimits, VfsNode, VirtualAgentFs,
+};
 pub use walk::{Walk, WalkEntry, WalkOptions, WalkReport};

@@ -1,6 +1,7 @@
 //! A path below a root, checked once.
 
 use std::fmt;
+use std::path::Path;
 
 use super::FsError;
 
@@ -88,6 +89,13 @@ impl RelPath {
     /// The path for people: `.` for the root.
     pub fn display(&self) -> &str {
         if self.is_root() { "." } else { &self.0 }
+    }
+}
+
+impl AsRef<Path> for RelPath {
+    /// The empty path for the root.
+    fn as_ref(&self) -> &Path {
+        Path::new(&self.0)
     }
 }
 

@@ -10,6 +10,10 @@ use nix::sys::stat::{Mode, SFlag};
 
 use super::*;
 
+mod apply;
+mod protect;
+mod tree;
+
 struct Place {
     _dir: tempfile::TempDir,
     root: PathBuf,

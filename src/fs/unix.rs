@@ -1,7 +1,9 @@
 //! The system calls below a pinned directory, and what their errors mean.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
@@ -30,6 +32,9 @@ pub(super) struct Meta {
     pub(super) kind: EntryKind,
     pub(super) size: u64,
     pub(super) modified_ms: i64,
+    modified_ns: (i64, i64),
+    /// Of content, permissions, owner or names.
+    pub(super) changed_ns: (i64, i64),
     pub(super) device: dev_t,
     pub(super) inode: ino_t,
     pub(super) links: bool,
@@ -58,6 +63,8 @@ impl Meta {
             kind,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified_ms: stat.st_mtime.saturating_mul(1000).saturating_add(stat.st_mtime_nsec / 1_000_000),
+            modified_ns: (stat.st_mtime, stat.st_mtime_nsec),
+            changed_ns: (stat.st_ctime, stat.st_ctime_nsec),
             device: stat.st_dev,
             inode: stat.st_ino,
             links: stat.st_nlink > 1,
@@ -65,6 +72,12 @@ impl Meta {
             owner: (stat.st_uid, stat.st_gid),
             what,
         }
+    }
+
+    /// Whether it is the same file with the same content as far as times and sizes tell. (`ctime` changes by a rename, so it cannot be asked.)
+    pub(super) fn is_same_content(&self, other: &Self) -> bool {
+        (self.device, self.inode, self.size, self.modified_ns)
+            == (other.device, other.inode, other.size, other.modified_ns)
     }
 
     /// Fails unless it is a regular file.
@@ -83,47 +96,40 @@ pub(super) fn meta_of(fd: impl AsFd) -> nix::Result<Meta> {
 }
 
 /// Metadata of a name in an open directory; a symbolic link is not followed.
-pub(super) fn meta_at(directory: impl AsFd, name: &std::ffi::OsStr) -> nix::Result<Meta> {
+pub(super) fn meta_at(directory: impl AsFd, name: &OsStr) -> nix::Result<Meta> {
     Ok(Meta::from_stat(&fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?))
 }
 
-/// Opens `path` beneath `root` by the given method.
+/// Opens `path` beneath `root` by the given method. `ENOSYS` when the kernel's is not there.
+///
+/// `path` has plain components only; empty = the root itself.
 pub(super) fn open_beneath(
     root: BorrowedFd<'_>,
-    path: &RelPath,
+    path: &Path,
     flags: OFlag,
     containment: Containment,
 ) -> nix::Result<OwnedFd> {
     match containment {
-        #[cfg(target_os = "linux")]
-        Containment::Kernel => match openat2_beneath(root, path, flags) {
-            // A seccomp filter that arrived after the probe may take the call away.
-            Err(Errno::ENOSYS) => open_by_component(root, path, flags),
-            result => result,
-        },
-        #[cfg(not(target_os = "linux"))]
-        Containment::Kernel => open_by_component(root, path, flags),
+        Containment::Kernel => openat2_beneath(root, path, flags),
         Containment::BestEffort => open_by_component(root, path, flags),
     }
 }
 
 /// Which method works here. Old container runtimes answer `EPERM` for system calls they do not know.
-#[cfg(target_os = "linux")]
 pub(super) fn probe(root: BorrowedFd<'_>) -> Containment {
-    match openat2_beneath(root, &RelPath::root(), TRAVERSE) {
+    match openat2_beneath(root, Path::new(""), TRAVERSE) {
         Ok(_) => Containment::Kernel,
         Err(_) => Containment::BestEffort,
     }
 }
 
-/// Which method works here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn probe(_root: BorrowedFd<'_>) -> Containment {
-    Containment::BestEffort
+fn openat2_beneath(_root: BorrowedFd<'_>, _path: &Path, _flags: OFlag) -> nix::Result<OwnedFd> {
+    Err(Errno::ENOSYS)
 }
 
 #[cfg(target_os = "linux")]
-fn openat2_beneath(root: BorrowedFd<'_>, path: &RelPath, flags: OFlag) -> nix::Result<OwnedFd> {
+fn openat2_beneath(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     use nix::fcntl::{OpenHow, ResolveFlag, openat2};
 
     /// The kernel gives up with `EAGAIN` when a rename or mount anywhere races with the resolution; it succeeds on a later try.
@@ -134,9 +140,10 @@ fn openat2_beneath(root: BorrowedFd<'_>, path: &RelPath, flags: OFlag) -> nix::R
             | ResolveFlag::RESOLVE_NO_XDEV
             | ResolveFlag::RESOLVE_NO_SYMLINKS,
     );
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let mut result = Err(Errno::EAGAIN);
     for _ in 0..TRIES {
-        result = openat2(root, path.display(), how);
+        result = openat2(root, path, how);
         if !matches!(result, Err(Errno::EAGAIN | Errno::EINTR)) {
             break;
         }
@@ -146,9 +153,12 @@ fn openat2_beneath(root: BorrowedFd<'_>, path: &RelPath, flags: OFlag) -> nix::R
 
 /// Opens one component after the other, never following a link. A directory that is moved out of the root between two steps is not
 /// noticed, and neither is a bind mount of the same file system: hence "best effort".
-fn open_by_component(root: BorrowedFd<'_>, path: &RelPath, flags: OFlag) -> nix::Result<OwnedFd> {
+fn open_by_component(root: BorrowedFd<'_>, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     let device = fstat(root)?.st_dev;
-    let names: Vec<&str> = if path.is_root() { vec!["."] } else { path.components().collect() };
+    let mut names: Vec<&OsStr> = path.iter().collect();
+    if names.is_empty() {
+        names.push(OsStr::new("."));
+    }
     let mut current: Option<OwnedFd> = None;
     for (position, name) in names.iter().enumerate() {
         let last = position + 1 == names.len();

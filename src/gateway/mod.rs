@@ -32,6 +32,7 @@ mod ws;
 pub use auth::load_or_create_token;
 pub(crate) use events::agent_payload;
 pub use methods::discover::document as openrpc_document;
+pub(crate) use methods::vfs::{MAX_PIECE as VFS_MAX_PIECE, here as vfs_here};
 pub use options::{AuthMode, GatewayOptions};
 pub use service::{Gateway, serve};
 

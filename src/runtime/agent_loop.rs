@@ -11,6 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
+use super::artifacts;
 use super::breaker::{Breaker, Verdict};
 use super::calls::{self, Call, CallIds};
 use super::host::{Billed, RunHost, Step};
@@ -538,6 +539,7 @@ impl Turn<'_> {
                 extra: Map::new(),
             }),
         );
+        step.staged.artifacts = artifacts::media(&self.prepared.run_id, &call.id, &call.name, &done.output);
         self.host.commit(step).await?;
         self.remember(ChatMessage::ToolResult {
             tool_call_id: call.id.clone(),

@@ -8,24 +8,30 @@ use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause};
+use super::approvals::RunApprover;
 use super::durable::until_stored;
 use super::ending::End;
 use super::entries::{append, begin_entry, message_event};
+use super::files::RunFiles;
+use super::host::RunHost;
 use super::inline::InlineHost;
 use super::live::LiveSession;
+use super::modes;
 use super::prepared::PreparedAgentRun;
 use super::prompt::{self, PromptInput};
 use super::registry::ActiveRun;
 use super::service::Runtime;
+use super::teller::Teller;
+use super::trajectory::Recorder;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::AgentConfig;
-use crate::core::{Error, ErrorKind, Result, RunId, ToolCallId, now_ms};
-use crate::fs::{HostCapabilityFs, HostFsOptions};
+use crate::core::{Error, ErrorKind, FilesystemMode, Result, RunId, ToolCallId, now_ms};
 use crate::providers::ThinkingLevel;
 use crate::providers::registry::ResolvedModel;
 use crate::session::projection::SessionState;
 use crate::state::{RunState, SessionEntry};
-use crate::tools::{AgentFilesystem, CallIdentity, ToolContext, ToolSet};
+use crate::tools::policy::ToolPolicy;
+use crate::tools::{CallIdentity, ExecContext, ExecFiles, ToolContext, ToolSet};
 
 /// The session of a run whose message is in the transcript, and its index row.
 pub(super) type Begun = (Arc<LiveSession>, Arc<SessionEntry>);
@@ -73,9 +79,13 @@ impl Runtime {
                 tracing::error!(run = %prepared.run_id, %error, "the run failed");
                 let mut outcome = RunOutcome::failed(&prepared, active.stop.status_of(&error), &error, now_ms());
                 outcome.text.clone_from(&active.text());
-                self.end(&active, End { prepared, outcome, withdrawn: false }).await;
+                self.end(&active, End { prepared: prepared.clone(), outcome, withdrawn: false }).await;
             }
         }
+        if prepared.filesystem_mode != FilesystemMode::Disk {
+            self.clean_up_after(&prepared);
+        }
+        self.prune_artifacts_soon();
     }
 
     async fn begin_queued(&self, prepared: &PreparedAgentRun) -> Result<Begun> {
@@ -146,11 +156,19 @@ impl Runtime {
             .or_else(|| entry.thinking_level.as_deref().and_then(ThinkingLevel::parse))
             .or_else(|| agent.thinking.as_deref().and_then(ThinkingLevel::parse))
             .unwrap_or_default();
-        let tools = ToolSet::builtin(&prepared.tools_allow, &prepared.tools_deny);
-        let (files, system) = self.environment(prepared, &agent, &tools).await?;
+        let policy = ToolPolicy::of(&prepared.tools, &prepared.tools_allow, &prepared.tools_deny);
+        let tools = ToolSet::for_policy(policy);
+        let mode = modes::narrower(prepared.filesystem_mode, modes::of_agent(&setup.config, &agent)?);
+        let (RunFiles { files, commands }, system) = self.environment(prepared, mode, &agent, &tools).await?;
         let host = InlineHost {
-            runtime: self.clone(),
-            active: Arc::clone(active),
+            teller: Teller {
+                runtime: self.clone(),
+                active: Arc::clone(active),
+                agent_id: prepared.agent_id.clone(),
+                session_key: prepared.session_key.clone(),
+                session_id: prepared.session_id.clone(),
+                run_id: prepared.run_id.clone(),
+            },
             live: Arc::clone(&live),
             tool_context: ToolContext {
                 cancel: active.stop.token().clone(),
@@ -161,19 +179,22 @@ impl Runtime {
                     tool_call_id: ToolCallId::default(),
                 },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
+                exec: Some(Arc::new(self.commands(prepared, commands))),
+                approver: Arc::new(RunApprover {
+                    runtime: self.clone(),
+                    timeout: Duration::from_secs(agent.tools.exec.approval_timeout_seconds),
+                }),
                 ..ToolContext::for_files(files)
             },
             models,
             tools: tools.clone(),
-            agent_id: prepared.agent_id.clone(),
-            session_key: prepared.session_key.clone(),
-            session_id: prepared.session_id.clone(),
-            run_id: prepared.run_id.clone(),
             settled: Arc::clone(settled),
         };
         let start =
             Start { system, context: live.with(SessionState::context), tools: tools.specs(), thinking, started_at };
-        let run = agent_loop::run(prepared, start, &host, &active.stop);
+        let recorder = prepared.trajectory.then(|| Recorder::new(&host, prepared));
+        let host: &dyn RunHost = recorder.as_ref().map_or(&host, |recorder| recorder);
+        let run = agent_loop::run(prepared, start, host, &active.stop);
         tokio::pin!(run);
         tokio::select! {
             outcome = &mut run => outcome,
@@ -229,27 +250,19 @@ impl Runtime {
         Ok(models)
     }
 
-    /// Opens the workspace and writes the system prompt, off the async threads.
+    /// Opens the run's files and writes the system prompt, off the async threads.
     async fn environment(
         &self,
         prepared: &PreparedAgentRun,
+        mode: FilesystemMode,
         agent: &AgentConfig,
         tools: &ToolSet,
-    ) -> Result<(AgentFilesystem, String)> {
-        let (workspace, agent, channel, extra) =
-            (prepared.workspace.clone(), agent.clone(), prepared.channel.clone(), prepared.extra_system_prompt.clone());
+    ) -> Result<(RunFiles, String)> {
+        let opening = self.files_of(prepared, mode);
+        let (agent, channel, extra) = (agent.clone(), prepared.channel.clone(), prepared.extra_system_prompt.clone());
         let specs = tools.specs();
-        let options = HostFsOptions {
-            create: true,
-            protected: vec![self.shared.paths.state_dir(), self.config().path.clone()],
-            ..HostFsOptions::default()
-        };
         tokio::task::spawn_blocking(move || {
-            let files = HostCapabilityFs::open_with(&workspace, &options).map_err(|error| {
-                Error::from(error)
-                    .why(format!("the workspace of agent {} is {}", agent.id, workspace.display()))
-                    .hint("create the directory, or set agents.defaults.workspace")
-            })?;
+            let files = opening.open()?;
             let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
             let input = PromptInput {
                 agent: &agent,
@@ -258,10 +271,22 @@ impl Runtime {
                 tools: &names,
                 extra: extra.as_deref(),
             };
-            let system = prompt::build(&input, Some(&files));
-            Ok((AgentFilesystem::of(Arc::new(files)), system))
+            let system = prompt::build(&input, Some(&files.files));
+            Ok((files, system))
         })
         .await
         .map_err(|error| Error::internal("the workspace could not be prepared").source(error))?
+    }
+
+    /// The run's commands.
+    fn commands(&self, prepared: &PreparedAgentRun, files: ExecFiles) -> ExecContext {
+        ExecContext::new(
+            self.shared.sandbox.clone(),
+            files,
+            &prepared.sandbox,
+            prepared.tools.clone(),
+            self.shared.processes.clone(),
+            self.config().env.vars.iter(),
+        )
     }
 }

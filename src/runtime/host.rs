@@ -6,6 +6,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::artifacts::Staged;
 use super::types::{RunEventBody, RunOutcome};
 use crate::core::{Result, ToolCallId};
 use crate::providers::{ModelInfo, ModelRequest, ModelStream, ProviderError};
@@ -34,6 +35,8 @@ pub struct Step {
     pub billed: Option<Billed>,
     /// Set on the last step: the run's terminal state is written in the same transaction.
     pub outcome: Option<RunOutcome>,
+    /// What the step leaves behind besides events.
+    pub staged: Staged,
 }
 
 /// The process around a run.

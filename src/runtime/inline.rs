@@ -6,14 +6,14 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::artifacts::TEXTS;
 use super::entries::{end_run, settle_entry, stored};
 use super::host::{Billed, RunHost, Step};
 use super::images;
 use super::live::LiveSession;
-use super::registry::ActiveRun;
-use super::service::Runtime;
-use super::types::{RunEvent, RunEventBody, RuntimeEvent};
-use crate::core::{AgentId, ProviderErrorClass, Result, RunId, SessionId, SessionKey, ToolCallId, now_ms};
+use super::teller::Teller;
+use super::types::RunEventBody;
+use crate::core::{AgentId, ProviderErrorClass, Result, RunId, SessionId, ToolCallId, now_ms};
 use crate::providers::registry::ResolvedModel;
 use crate::providers::{ModelInfo, ModelRequest, ModelStream, ProviderError};
 use crate::session::event::EventBody;
@@ -23,16 +23,11 @@ use crate::tools::{ToolContext, ToolOutput, ToolSet};
 
 /// See the module.
 pub(super) struct InlineHost {
-    pub(super) runtime: Runtime,
-    pub(super) active: Arc<ActiveRun>,
+    pub(super) teller: Teller,
     pub(super) live: Arc<LiveSession>,
     pub(super) models: Vec<ResolvedModel>,
     pub(super) tools: ToolSet,
     pub(super) tool_context: ToolContext,
-    pub(super) agent_id: AgentId,
-    pub(super) session_key: SessionKey,
-    pub(super) session_id: SessionId,
-    pub(super) run_id: RunId,
     /// The index row as the run's last step left it, for whoever announces the end.
     pub(super) settled: Arc<Mutex<Option<Arc<SessionEntry>>>>,
 }
@@ -70,7 +65,14 @@ impl RunHost for InlineHost {
     fn tool<'a>(&'a self, id: &'a ToolCallId, name: &'a str, arguments: Value) -> BoxFuture<'a, ToolOutput> {
         let mut context = self.tool_context.clone();
         context.call.tool_call_id = id.clone();
-        async move { self.tools.call(&context, name, arguments).await }.boxed()
+        let live = self.teller.live_output(id, name);
+        context.progress = live.sink();
+        async move {
+            let output = self.tools.call(&context, name, arguments).await;
+            live.end();
+            output
+        }
+        .boxed()
     }
 
     fn tool_is_parallel(&self, name: &str) -> bool {
@@ -82,22 +84,14 @@ impl RunHost for InlineHost {
     }
 
     fn emit(&self, body: RunEventBody) {
-        let mut text = self.active.text();
+        let mut text = self.teller.active.text();
         match &body {
             RunEventBody::Model { .. } => text.clear(),
             RunEventBody::Text { delta } => text.push_str(delta),
             _ => {}
         }
         drop(text);
-        self.runtime.broadcast(RuntimeEvent::Run(Arc::new(RunEvent {
-            run_id: self.run_id.clone(),
-            session_key: self.session_key.clone(),
-            session_id: self.session_id.clone(),
-            agent_id: self.agent_id.clone(),
-            seq: self.active.next_seq(),
-            ts: now_ms(),
-            body,
-        })));
+        self.teller.tell(body);
     }
 
     fn now(&self) -> i64 {
@@ -108,17 +102,22 @@ impl RunHost for InlineHost {
 
 impl InlineHost {
     async fn commit_step(&self, step: Step) -> Result<()> {
-        let Step { mut events, billed, outcome } = step;
-        let (agent, session, key, run) =
-            (self.agent_id.clone(), self.session_id.clone(), self.session_key.clone(), self.run_id.clone());
+        let Step { mut events, billed, outcome, staged } = step;
+        let Teller { runtime, agent_id: agent, session_id: session, session_key: key, run_id: run, .. } =
+            self.teller.clone();
         let answered = events.iter().any(|event| matches!(event.body, EventBody::AgentResponse(_)));
         let writing = self.live.writing().await;
         self.live.align(&mut events);
-        let (stored, entry, ended) = self
-            .runtime
+        let (stored, entry, ended) = runtime
             .store()
             .write(move |tx| {
                 let seqs = tx.append_events(&agent, &session, &events)?;
+                for artifact in &staged.artifacts {
+                    tx.put_artifact(&agent, &run, artifact)?;
+                }
+                for (hash, text) in &staged.texts {
+                    tx.kv_keep(TEXTS, hash, text, now_ms())?;
+                }
                 if let Some(billed) = &billed {
                     tx.record_usage(&usage_row(&agent, &session, &run, billed))?;
                 }
@@ -144,9 +143,10 @@ impl InlineHost {
             .await?;
         self.live.apply(&stored);
         if answered {
-            self.active.text().clear();
+            self.teller.active.text().clear();
         }
-        self.runtime.appended(&self.session_key, &self.session_id, &self.agent_id, stored, entry.clone());
+        let Teller { agent_id, session_id, session_key, .. } = &self.teller;
+        runtime.appended(session_key, session_id, agent_id, stored, entry.clone());
         drop(writing);
         if ended {
             *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = entry;

@@ -58,17 +58,22 @@
 
 mod admission;
 pub mod agent_loop;
+pub mod artifacts;
+pub mod approvals;
 mod breaker;
 mod calls;
 mod drive;
 mod durable;
 mod ending;
 mod entries;
+pub mod explain;
+pub mod files;
 pub mod host;
 mod images;
 mod inline;
 mod lanes;
 mod live;
+pub mod modes;
 pub mod prepared;
 pub mod prompt;
 mod recovery;
@@ -77,11 +82,15 @@ mod request;
 mod service;
 mod sessions;
 mod submit;
+mod teller;
 #[cfg(test)]
 mod tests;
+pub mod trajectory;
+mod trajectory_export;
 pub mod types;
 mod weight;
 
 pub use prepared::PreparedAgentRun;
 pub use service::Runtime;
+pub use trajectory_export::content as artifact_content;
 pub use types::{Accepted, AcceptedStatus, RunEvent, RunEventBody, RunOutcome, RunStatus, RuntimeEvent, TurnRequest};

@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use crate::config::AgentConfig;
-use crate::fs::{FsError, HostCapabilityFs};
+use crate::core::FilesystemMode;
+use crate::fs::{AgentFiles, FsError};
+use crate::sandbox::VIRTUAL_WORKSPACE;
+use crate::tools::AgentFilesystem;
 
 /// Files of a workspace that OpenClaw users keep their instructions in, in the order they are shown.
 const WORKSPACE_FILES: [&str; 6] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "MEMORY.md"];
@@ -33,7 +36,8 @@ pub struct PromptInput<'a> {
 }
 
 /// Builds the system prompt. Reads the workspace's instruction files; an unreadable one is named, not fatal. Blocking.
-pub fn build(input: &PromptInput<'_>, workspace: Option<&HostCapabilityFs>) -> String {
+pub fn build(input: &PromptInput<'_>, files: Option<&AgentFilesystem>) -> String {
+    let workspace = files.and_then(|files| files.workspace.as_deref());
     let mut prompt = String::with_capacity(2_048);
     let name = input.agent.identity.get("name").and_then(serde_json::Value::as_str).or(input.agent.name.as_deref());
     match name {
@@ -44,14 +48,8 @@ pub fn build(input: &PromptInput<'_>, workspace: Option<&HostCapabilityFs>) -> S
         None => line(&mut prompt, "You are a personal AI agent run by openclaw on your user's own machine."),
     }
     line(&mut prompt, &format!("Today is {}. The message reached you over: {}.", input.date, input.channel));
-    if let Some(files) = workspace {
-        line(
-            &mut prompt,
-            &format!(
-                "Your workspace is {}; relative paths start there and you cannot leave it.",
-                files.root().display()
-            ),
-        );
+    if let Some(files) = files {
+        line(&mut prompt, &place(files));
     }
     if input.tools.is_empty() {
         line(&mut prompt, "You have no tools in this conversation.");
@@ -77,12 +75,32 @@ pub fn build(input: &PromptInput<'_>, workspace: Option<&HostCapabilityFs>) -> S
     prompt
 }
 
+/// Where the run's files are.
+fn place(files: &AgentFilesystem) -> String {
+    let Some(workspace) = &files.workspace else { return "You have no files in this conversation.".to_owned() };
+    let mut text = if files.mode == FilesystemMode::VfsOnly {
+        format!(
+            "Your workspace is virtual: its files are kept for you in a database, and nothing of the host is in reach. Relative paths \
+             start there. Commands see a copy of it at {VIRTUAL_WORKSPACE}; what they change is taken over when they end."
+        )
+    } else {
+        format!("Your workspace is {}; relative paths start there and you cannot leave it.", workspace.describe())
+    };
+    if files.scratch.is_some() {
+        text.push_str(
+            " Notes and intermediate files that are no part of it go to scratch:/PATH (kept for later) or scratch:/run/PATH \
+             (gone when this turn ends); only the file tools reach those.",
+        );
+    }
+    text
+}
+
 fn line(prompt: &mut String, text: &str) {
     prompt.push_str(text);
     prompt.push('\n');
 }
 
-fn append_workspace_files(prompt: &mut String, files: &HostCapabilityFs) {
+fn append_workspace_files(prompt: &mut String, files: &dyn AgentFiles) {
     let mut left = MAX_FILES_BYTES;
     for name in WORKSPACE_FILES {
         let Ok(path) = files.resolve(name) else { continue };

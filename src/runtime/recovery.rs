@@ -29,7 +29,7 @@ impl Runtime {
 
     async fn interrupt(&self, row: RunRow) -> Result<()> {
         let outcome = interrupted(&row);
-        match serde_json::from_value::<PreparedAgentRun>(row.prepared.clone()) {
+        match PreparedAgentRun::from_json(row.prepared.clone()) {
             Ok(prepared) => {
                 let end = End { prepared, outcome: outcome.clone(), withdrawn: false };
                 match self.try_record_end(&end).await {

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::modes;
 use super::prepared::{PREPARED_VERSION, PreparedAgentRun};
 use super::service::Runtime;
+use super::trajectory;
 use super::types::TurnRequest;
 use crate::config::AgentConfig;
 use crate::core::limits::{MAX_KEY_BYTES, MAX_MESSAGE_BYTES};
 use crate::core::{AgentId, Error, ErrorKind, EventId, Result, RunId, SessionKey};
 use crate::providers::ThinkingLevel;
 use crate::session::message::ContentBlock;
+use crate::state::StatePaths;
 
 impl Runtime {
     /// The run that a message asks for. Its transcript is not known yet.
@@ -47,16 +50,28 @@ impl Runtime {
             tools_allow: agent.tools_allow.clone(),
             tools_deny: agent.tools_deny.clone(),
             extra_system_prompt: request.extra_system_prompt.clone(),
+            filesystem_mode: modes::of_run(agent, modes::of_agent(&setup.config, agent)?, request.filesystem_mode)?,
+            tools: agent.tools.clone(),
+            sandbox: agent.sandbox.clone(),
+            trajectory: match request.trajectory {
+                Some(wanted) => wanted,
+                None => trajectory::by_default(setup.config.view.trajectory, &setup.config.env)?,
+            },
         })
     }
 
     /// The agent's workspace directory.
     pub fn workspace_of(&self, agent: &AgentConfig) -> PathBuf {
-        match &agent.workspace {
-            Some(path) => path.clone(),
-            None if agent.is_default => self.shared.paths.default_workspace(),
-            None => self.shared.paths.root.join(format!("workspace-{}", agent.id)),
-        }
+        workspace_of(&self.shared.paths, agent)
+    }
+}
+
+/// An agent's workspace directory.
+pub(super) fn workspace_of(paths: &StatePaths, agent: &AgentConfig) -> PathBuf {
+    match &agent.workspace {
+        Some(path) => path.clone(),
+        None if agent.is_default => paths.default_workspace(),
+        None => paths.root.join(format!("workspace-{}", agent.id)),
     }
 }
 

@@ -1,24 +1,31 @@
 //! The runtime as a service: start, submit, wait, abort, shut down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::agent_loop::StopCause;
+use super::artifacts::Pruned;
+use super::explain::{self, Posture};
 use super::inline::reply_text;
 use super::lanes::Lanes;
 use super::live::LiveSessions;
+use super::modes;
 use super::registry::Registry;
+use super::trajectory;
 use super::types::{RunOutcome, RuntimeEvent};
 use crate::config::LoadedConfig;
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, SessionKey};
 use crate::providers::ProviderRegistry;
+use crate::sandbox::Sandbox;
 use crate::session::projection::SessionState;
 use crate::session::{ContentBlock, key};
 use crate::state::{RunRow, SessionEntry, StatePaths, Store, StoredEvent};
+use crate::tools::process::ProcessRegistry;
 
 /// Broadcast slots, all in memory from the start; a subscriber that falls further behind is told that it missed events.
 const EVENT_SLOTS: usize = 2_048;
@@ -43,10 +50,21 @@ pub(super) struct Shared {
     pub(super) events: broadcast::Sender<Arc<RuntimeEvent>>,
     pub(super) slots: Semaphore,
     pub(super) closing: AtomicBool,
+    /// Counts decisions about approvals, to wake those who wait for one.
+    pub(super) approvals: watch::Sender<u64>,
     /// Cancelled when a shutdown waits no longer.
     pub(super) hurry: CancellationToken,
     /// Names this process in `runs.owner`.
     pub(super) boot_id: String,
+    pub(super) pruned: Pruned,
+    /// Runs the commands of all agents.
+    pub(super) sandbox: Sandbox,
+    /// Commands that go on in the background.
+    pub(super) processes: ProcessRegistry,
+    /// What is known of the agents' sandboxes.
+    pub(super) postures: Mutex<Vec<Posture>>,
+    /// Work that runs and starts leave behind: files to delete, what is too old.
+    pub(super) chores: TaskTracker,
 }
 
 #[derive(Clone)]
@@ -57,13 +75,20 @@ pub(super) struct Setup {
 
 impl Runtime {
     /// Starts on an open store. Runs that a dead process left unfinished are recorded as interrupted first.
+    ///
+    /// Error: `Config` when [`modes::VARIABLE`] or [`trajectory::VARIABLE`] has a value that means nothing.
     pub async fn start(
         store: Store,
         paths: StatePaths,
         config: Arc<LoadedConfig>,
         providers: ProviderRegistry,
     ) -> Result<Self> {
+        modes::from_environment(&config.env)?;
+        trajectory::by_default(config.view.trajectory, &config.env)?;
         let slots = config.view.max_concurrent.max(1);
+        let boot_id = RunId::generate().to_string();
+        let sandbox = explain::sandbox(&paths, &config);
+        let processes = ProcessRegistry::start(store.clone(), &boot_id).await?;
         let runtime = Self {
             shared: Arc::new(Shared {
                 store,
@@ -75,11 +100,19 @@ impl Runtime {
                 events: broadcast::channel(EVENT_SLOTS).0,
                 slots: Semaphore::new(slots),
                 closing: AtomicBool::new(false),
+                approvals: watch::Sender::new(0),
                 hurry: CancellationToken::new(),
-                boot_id: RunId::generate().to_string(),
+                boot_id,
+                pruned: Pruned::default(),
+                sandbox,
+                processes,
+                postures: Mutex::default(),
+                chores: TaskTracker::new(),
             }),
         };
+        runtime.recover_approvals().await?;
         runtime.recover().await?;
+        runtime.clean_up_leftovers();
         Ok(runtime)
     }
 
@@ -117,6 +150,16 @@ impl Runtime {
     /// Names this process; fresh on every start.
     pub fn boot_id(&self) -> &str {
         &self.shared.boot_id
+    }
+
+    /// What confines the commands of all agents.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.shared.sandbox
+    }
+
+    /// The commands that go on in the background.
+    pub fn processes(&self) -> &ProcessRegistry {
+        &self.shared.processes
     }
 
     /// Everything that happens, from here on.
@@ -329,16 +372,20 @@ impl Runtime {
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
         self.shared.closing.store(true, Ordering::SeqCst);
         let registry = &self.shared.registry;
-        if tokio::time::timeout(grace, registry.idle()).await.is_ok() {
-            return Ok(());
+        if tokio::time::timeout(grace, registry.idle()).await.is_err() {
+            self.shared.hurry.cancel();
+            for active in registry.all() {
+                active.stop.request(StopCause::Shutdown);
+            }
+            if tokio::time::timeout(STOP_PATIENCE, registry.idle()).await.is_err() {
+                let runs = registry.len();
+                tracing::error!(runs, "runs did not stop; the next start records them");
+            }
         }
-        self.shared.hurry.cancel();
-        for active in registry.all() {
-            active.stop.request(StopCause::Shutdown);
-        }
-        if tokio::time::timeout(STOP_PATIENCE, registry.idle()).await.is_err() {
-            let runs = registry.len();
-            tracing::error!(runs, "runs did not stop; the next start records them");
+        self.shared.processes.shutdown().await;
+        self.shared.chores.close();
+        if tokio::time::timeout(STOP_PATIENCE, self.shared.chores.wait()).await.is_err() {
+            tracing::warn!("what is left to delete is left to the next start");
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::session::Event;
 use crate::session::event::SessionEnded;
 use crate::session::message::Usage;
 use crate::state::SessionEntry;
+use crate::tools::process::ProcessOwner;
 
 /// Longest label, in characters.
 const MAX_LABEL: usize = 200;
@@ -135,12 +136,18 @@ impl Runtime {
         Ok(checked)
     }
 
+    /// Nobody is left to ask about a conversation's background commands.
+    fn end_background(&self, key: &SessionKey, agent: &AgentId) {
+        self.shared.processes.end_all_of(&ProcessOwner { agent: agent.clone(), session: key.clone() });
+    }
+
     /// Ends the session's transcript and points its key at a fresh one; settings stay, usage starts at zero.
     ///
     /// Its runs are stopped first. Messages that arrive meanwhile wait and go to the fresh transcript.
     pub async fn reset_session(&self, key: &SessionKey, agent: &AgentId, reason: &str) -> Result<SessionEntry> {
         let lane = self.shared.lanes.close(key).await;
         self.abort_and_wait(key).await?;
+        self.end_background(key, agent);
         let live = self.shared.live.get(&self.shared.store, agent, key).await?;
         let writing = live.writing().await;
         let (tip, now) = live.end();
@@ -182,6 +189,7 @@ impl Runtime {
     pub async fn delete_session(&self, key: &SessionKey, agent: &AgentId, transcript: bool) -> Result<bool> {
         let lane = self.shared.lanes.close(key).await;
         self.abort_and_wait(key).await?;
+        self.end_background(key, agent);
         let live = match self.shared.live.get(&self.shared.store, agent, key).await {
             Ok(live) => Some(live),
             // A transcript that cannot be read can still be deleted.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::prepared::PreparedAgentRun;
-use crate::core::{AgentId, Error, RunId, SessionId, SessionKey};
+use crate::core::{AgentId, Error, FilesystemMode, RunId, SessionId, SessionKey};
 use crate::session::{ContentBlock, StopReason, Usage};
-use crate::state::{SessionEntry, StoredEvent};
+use crate::state::{ApprovalRow, SessionEntry, StoredEvent};
 
 /// A message for an agent.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +34,10 @@ pub struct TurnRequest {
     pub channel: String,
     /// Appended to the system prompt for this run.
     pub extra_system_prompt: Option<String>,
+    /// Files for this run; it can only be narrower than the agent's.
+    pub filesystem_mode: Option<FilesystemMode>,
+    /// Whether what the model is sent and answers is kept; `None` = as configured.
+    pub trajectory: Option<bool>,
 }
 
 /// How a submission was taken.
@@ -216,6 +220,17 @@ pub enum RunEventBody {
         /// Arguments.
         arguments: Value,
     },
+    /// More of what a running tool has to say.
+    ToolProgress {
+        /// Call id.
+        tool_call_id: String,
+        /// Tool.
+        name: String,
+        /// `stdout` or `stderr`.
+        stream: &'static str,
+        /// The new part.
+        text: String,
+    },
     /// A tool has run.
     ToolEnd {
         /// Call id.
@@ -271,6 +286,16 @@ pub enum RuntimeEvent {
         reason: &'static str,
         /// The row; `None` after a delete.
         entry: Option<Arc<SessionEntry>>,
+    },
+    /// A person is asked about something.
+    ApprovalRequested {
+        /// The question.
+        approval: Arc<ApprovalRow>,
+    },
+    /// It was decided, or nobody did in time.
+    ApprovalResolved {
+        /// The question with its answer.
+        approval: Arc<ApprovalRow>,
     },
     /// `openclaw.json` was read again.
     ConfigChanged {

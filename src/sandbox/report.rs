@@ -28,6 +28,19 @@ impl Backend {
     pub const ALL: [Self; 6] =
         [Self::Namespaces, Self::Bubblewrap, Self::Landlock, Self::Seatbelt, Self::JobObject, Self::Plain];
 
+    /// Those that this operating system can have, the best first and no confinement last.
+    pub fn of_this_system() -> &'static [Self] {
+        if cfg!(target_os = "linux") {
+            &[Self::Namespaces, Self::Bubblewrap, Self::Landlock, Self::Plain]
+        } else if cfg!(target_os = "macos") {
+            &[Self::Seatbelt, Self::Plain]
+        } else if cfg!(windows) {
+            &[Self::JobObject, Self::Plain]
+        } else {
+            &[Self::Plain]
+        }
+    }
+
     /// The backend with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|backend| backend.as_str() == name)

@@ -53,6 +53,31 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Stores a value that never changes under its key, such as a text by its hash. One that is there already counts as used
+    /// at `now` (Unix milliseconds), to the day.
+    pub fn kv_keep<T: Serialize>(&self, scope: &str, key: &str, value: &T, now: i64) -> Result<()> {
+        const DAY_MS: i64 = 24 * 3_600_000;
+        let action = "keep a value";
+        let text = serde_json::to_string(value).doing(action)?;
+        self.prepare(
+            "INSERT INTO kv (scope, key, value_json, updated_at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET updated_at = excluded.updated_at WHERE kv.updated_at < ?4 - ?5",
+            action,
+        )?
+        .execute(params![scope, key, text, now, DAY_MS])
+        .doing(action)?;
+        Ok(())
+    }
+
+    /// Removes what a scope has not used since `before`, Unix milliseconds; how many there were.
+    pub fn kv_prune(&self, scope: &str, before: i64) -> Result<usize> {
+        let action = "delete stored values";
+        Ok(self
+            .prepare("DELETE FROM kv WHERE scope = ?1 AND updated_at < ?2", action)?
+            .execute(params![scope, before])
+            .doing(action)?)
+    }
+
     /// Removes the value; false if there was none.
     pub fn kv_delete(&self, scope: &str, key: &str) -> Result<bool> {
         let action = "delete a stored value";

@@ -9,7 +9,8 @@
 //!   of other programs (`foreign`) and of later versions, and migrates (`migrate`, `migrations/`).
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
-//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`.
+//! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
+//! `approvals`, `audit`, `sandbox_registry`, and the folder `vfs`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -28,7 +29,9 @@
 //! ```
 
 mod agents;
+mod approvals;
 mod artifacts;
+mod audit;
 mod connection;
 mod counts;
 mod dedupe;
@@ -44,6 +47,7 @@ mod paths;
 mod position;
 mod readers;
 mod runs;
+mod sandbox_registry;
 mod search;
 mod search_text;
 mod session_entry;
@@ -54,6 +58,7 @@ pub mod token;
 mod transcript;
 mod tx;
 mod usage;
+mod vfs;
 mod writer;
 
 #[cfg(test)]
@@ -63,15 +68,22 @@ mod writer;
 )]
 mod tests;
 
-pub use artifacts::Artifact;
+pub use approvals::{ApprovalRow, ApprovalStatus, Verdict};
+pub use artifacts::{Artifact, ArtifactEntry, ArtifactQuery};
+pub use audit::AuditRow;
 pub use dedupe::InboundMessage;
 pub use error::{Problem, StateError};
 pub use health::StoreHealth;
 pub use paths::StatePaths;
 pub use runs::{RunInsert, RunRow, RunState};
+pub use sandbox_registry::SandboxEntry;
 pub use session_entry::{SessionEntry, SessionPage, SessionQuery};
 pub use snapshots::Snapshot;
 pub use store::{Access, OpenOptions, Store};
 pub use transcript::StoredEvent;
 pub use tx::{ReadTx, WriteTx};
 pub use usage::UsageRow;
+pub use vfs::{
+    CHUNK as VFS_CHUNK, INLINE_MAX as VFS_INLINE_MAX, VfsAt, VfsContent, VfsEdit, VfsFile, VfsHash, VfsKind, VfsRow,
+    VfsSnapshot, VfsSpace, VfsTotals, VfsVersion,
+};

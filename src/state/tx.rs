@@ -34,7 +34,7 @@ impl<'c> ReadTx<'c> {
 
     /// The connection, for what the statement cache is not good at.
     #[cfg(test)]
-    pub(super) fn connection(&self) -> &'c Connection {
+    pub(crate) fn connection(&self) -> &'c Connection {
         self.connection
     }
 }

@@ -30,6 +30,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("-i", "ignoreCase"),
     ("case_insensitive", "ignoreCase"),
     ("-C", "context"),
+    ("cmd", "command"),
+    ("script", "command"),
+    ("cwd", "workdir"),
+    ("working_directory", "workdir"),
+    ("environment", "env"),
+    ("timeout_seconds", "timeout"),
+    ("run_in_background", "background"),
+    ("session", "sessionId"),
+    ("process_id", "sessionId"),
+    ("input", "data"),
+    ("patch", "input"),
+    ("diff", "input"),
 ];
 
 /// Checks `arguments` against the tool's schema; the error is for the model.
@@ -66,6 +78,9 @@ fn members(schema: &Value) -> String {
 fn type_name(schema: &Value) -> String {
     match schema["type"].as_str().unwrap_or("any") {
         "array" => format!("[{}]", type_name(&schema["items"])),
+        "object" if schema["additionalProperties"].is_object() => {
+            format!("{{name: {}}}", type_name(&schema["additionalProperties"]))
+        }
         "object" => format!("{{{}}}", members(schema)),
         simple => simple.to_owned(),
     }
@@ -82,6 +97,12 @@ fn check_object(schema: &Value, given: Map<String, Value>, place: &str) -> Resul
     let mut checked = Map::new();
     for (key, value) in given {
         let Some(name) = known_name(properties, &key) else {
+            // Free names with a schema of their own: the variables of an environment.
+            if schema["additionalProperties"].is_object() {
+                let value = coerce(&schema["additionalProperties"], value, &format!("{place}{key}"))?;
+                checked.insert(key, value);
+                continue;
+            }
             let known = properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(format!("Unknown argument {place}{key}; known: {known}"));
         };
@@ -193,6 +214,7 @@ mod tests {
                         "properties": { "oldText": { "type": "string" }, "newText": { "type": "string" } },
                         "required": ["oldText", "newText"],
                     } },
+                    "env": { "type": "object", "additionalProperties": { "type": "string" } },
                 },
                 "required": ["path"],
             }),
@@ -221,6 +243,10 @@ mod tests {
                 json!({ "path": "a", "edits": [{ "oldText": "x", "newText": "y" }] }),
             ),
             (
+                json!({ "path": "a", "env": { "CI": 1, "path": "x" } }),
+                json!({ "path": "a", "env": { "CI": "1", "path": "x" } }),
+            ),
+            (
                 json!({ "path": "a", "edits": { "old_str": "x", "newText": "y" } }),
                 json!({ "path": "a", "edits": [{ "oldText": "x", "newText": "y" }] }),
             ),
@@ -232,9 +258,9 @@ mod tests {
 
     #[test]
     fn problems_are_named_with_the_expected_shape() {
-        insta::assert_snapshot!(check(json!({})).unwrap_err(), @"Missing argument path. Expected: edit(path: string, limit?: integer, ignoreCase?: boolean, edits?: [{oldText: string, newText: string}])");
+        insta::assert_snapshot!(check(json!({})).unwrap_err(), @"Missing argument path. Expected: edit(path: string, limit?: integer, ignoreCase?: boolean, edits?: [{oldText: string, newText: string}], env?: {name: string})");
         let short = |given| check(given).unwrap_err().split(". Expected").next().unwrap().to_owned();
-        insta::assert_snapshot!(short(json!({ "path": "a", "limt": 1 })), @"Unknown argument limt; known: path, limit, ignoreCase, edits");
+        insta::assert_snapshot!(short(json!({ "path": "a", "limt": 1 })), @"Unknown argument limt; known: path, limit, ignoreCase, edits, env");
         insta::assert_snapshot!(short(json!({ "path": ["a"] })), @"Argument path must be a string, not an array");
         insta::assert_snapshot!(short(json!({ "path": "a", "limit": "many" })), @r#"Argument limit must be an integer, not the string "many""#);
         insta::assert_snapshot!(short(json!({ "path": "a", "limit": 1.5 })), @"Argument limit must be an integer, not the number 1.5");

@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{AgentId, FilesystemMode, RunId, SessionKey, ToolCallId};
+use super::exec::ExecContext;
+use super::policy::{ExecApprovals, Used};
+use crate::core::{AgentId, FilesystemMode, Result, RunId, SessionKey, ToolCallId};
 use crate::fs::AgentFiles;
 
 /// Where a run's file effects may land.
@@ -38,12 +40,15 @@ pub struct ApprovalRequest {
     pub summary: String,
     /// Why a person is asked: the rule that did not match, the shell that hides what it runs.
     pub reason: String,
-    /// What exactly the decision is about: `argv`, `cwd`, `executable {path, device, inode, sha256}`, `environment` (digest), `sandbox`.
+    /// What exactly the decision is about: for a command the members of [`super::policy::Binding`], else
+    /// `tool` and `arguments`.
     pub binding: Value,
     /// SHA-256 over the canonical `binding`: a decision holds for this and nothing else.
     pub fingerprint: [u8; 32],
     /// Whether `allow-always` may be offered.
     pub may_stand: bool,
+    /// Whether it counts as allowed when nobody decides in time.
+    pub allow_unanswered: bool,
 }
 
 /// What became of an [`ApprovalRequest`].
@@ -67,6 +72,14 @@ pub enum ApprovalDecision {
 pub trait Approver: Send + Sync {
     /// Waits for a decision; never longer than the configured time.
     fn decide<'a>(&'a self, call: &'a CallIdentity, request: ApprovalRequest) -> BoxFuture<'a, ApprovalDecision>;
+
+    /// What people have written down: lists and rules for commands.
+    fn approvals(&self) -> BoxFuture<'_, Result<ExecApprovals>> {
+        Box::pin(std::future::ready(Ok(ExecApprovals::default())))
+    }
+
+    /// Entries of those lists covered a command that starts now. Never waits.
+    fn used(&self, _call: &CallIdentity, _entries: &[Used], _command: &str) {}
 }
 
 /// Denies everything: for runs that nobody can be asked about.
@@ -120,6 +133,8 @@ pub struct ToolContext {
     pub approver: Arc<dyn Approver>,
     /// Live output.
     pub progress: ProgressSink,
+    /// Commands. `None` when the run has none.
+    pub exec: Option<Arc<ExecContext>>,
 }
 
 impl ToolContext {
@@ -132,6 +147,7 @@ impl ToolContext {
             images: false,
             approver: Arc::new(NobodyToAsk),
             progress: Arc::new(|_progress| {}),
+            exec: None,
         }
     }
 }

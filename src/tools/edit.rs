@@ -75,21 +75,21 @@ fn edit(job: &Job, arguments: Arguments) -> Result<ToolOutput, Failure> {
     if edits.is_empty() {
         return Err(Failure::new("Nothing to do: give oldText and newText, or edits: [{oldText, newText}]."));
     }
-    let path = job.files.resolve(&path)?;
-    let data = job.files.read(&path, MAX_FILE).map_err(|error| lookup(job, &path, error))?;
+    let place = job.locate(&path)?;
+    let data = place.files.read(&place.path, MAX_FILE).map_err(|error| lookup(&place, error))?;
     let Ok(before) = String::from_utf8(data) else {
-        return Err(Failure::new(format!("{path} is not UTF-8 text, so it cannot be edited as text.")));
+        return Err(Failure::new(format!("{place} is not UTF-8 text, so it cannot be edited as text.")));
     };
     let after =
-        replace(&before, &edits).map_err(|problem| Failure::new(format!("{path} was not changed. {problem}.")))?;
+        replace(&before, &edits).map_err(|problem| Failure::new(format!("{place} was not changed. {problem}.")))?;
     job.check()?;
-    let options = WriteOptions { create_parents: false, must_exist: true };
-    let written = job.files.write_with(&path, after.as_bytes(), &options)?;
+    let options = WriteOptions { must_exist: true, ..WriteOptions::default() };
+    let written = place.files.write_with(&place.path, after.as_bytes(), &options)?;
     let first = first_changed_line(&before, &after);
-    let diff = diff::unified(path.as_str(), &before, &after);
-    let text = format!("Edited {path}: {}, from line {first}.", count(edits.len(), "replacement", "replacements"));
+    let diff = diff::unified(&place.to_string(), &before, &after);
+    let text = format!("Edited {place}: {}, from line {first}.", count(edits.len(), "replacement", "replacements"));
     Ok(ToolOutput::text(text).with_details(json!({
-        "path": path.as_str(),
+        "path": place.to_string(),
         "bytes": written.bytes,
         "lines": after.lines().count(),
         "edits": edits.len(),

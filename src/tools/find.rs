@@ -54,20 +54,22 @@ impl Tool for Find {
 
 fn find(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
     let glob = PathGlob::parse(&arguments.pattern)?;
-    let start = job.files.resolve(&arguments.path)?;
+    let place = job.locate(&arguments.path)?;
+    let start = &place.path;
     let limit = clamp(arguments.limit, DEFAULT_RESULTS, MAX_RESULTS);
     let mut text = String::new();
     let (mut results, mut full) = (0, false);
-    let report = visit(job, &start, |found| {
-        if !glob.matches(&found.path, &start) {
+    let report = visit(job, &place, |found| {
+        if !glob.matches(&found.path, start) {
             return Ok(true);
         }
-        if results == limit || text.len() + found.path.as_str().len() > SOFT_LIMIT {
+        let shown = place.show(&found.path);
+        if results == limit || text.len() + shown.len() > SOFT_LIMIT {
             full = true;
             return Ok(false);
         }
         results += 1;
-        text.push_str(found.path.as_str());
+        text.push_str(&shown);
         text.push_str(if found.entry.kind == EntryKind::Directory { "/\n" } else { "\n" });
         Ok(true)
     })?;
@@ -78,11 +80,11 @@ fn find(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
     if results == 0 {
         remarks.insert(
             0,
-            format!("Nothing below {start} matches {} (.git and what .gitignore names is left out)", arguments.pattern),
+            format!("Nothing below {place} matches {} (.git and what .gitignore names is left out)", arguments.pattern),
         );
     }
     Ok(ToolOutput::text(with_notes(text, &remarks)).with_details(json!({
-        "path": start.display(),
+        "path": place.to_string(),
         "pattern": arguments.pattern,
         "results": results,
         "truncated": full || report.truncated,

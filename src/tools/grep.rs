@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::ignore_rules::{PathGlob, notes, visit};
 use super::lines::{HEAD, Lines, head, is_binary};
-use super::support::{Failure, Job, SOFT_LIMIT, clamp, count, human_size, lookup, run, spec, with_notes};
+use super::support::{Failure, Job, Place, SOFT_LIMIT, clamp, count, human_size, lookup, run, spec, with_notes};
 use super::{Tool, ToolContext, ToolOutput};
 use crate::fs::{EntryKind, FsError, RelPath, WalkReport};
 use crate::providers::ToolSpec;
@@ -81,20 +81,22 @@ impl Tool for Grep {
 }
 
 fn grep(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
-    let start = job.files.resolve(&arguments.path)?;
+    let place = job.locate(&arguments.path)?;
+    let start = &place.path;
     let glob = arguments.glob.as_deref().filter(|glob| !glob.is_empty()).map(PathGlob::parse).transpose()?;
     let context = usize::try_from(arguments.context.unwrap_or(0).max(0)).unwrap_or(MAX_CONTEXT).min(MAX_CONTEXT);
     let mut search = Search {
         job,
+        place: &place,
         regex: compile(arguments)?,
         context,
         limit: clamp(arguments.limit, DEFAULT_MATCHES, MAX_MATCHES),
         budget: MAX_TOTAL,
         found: Found::default(),
     };
-    let report = if job.files.stat(&start).map_err(|error| lookup(job, &start, error))?.kind == EntryKind::Directory {
-        visit(job, &start, |entry| {
-            if entry.entry.kind == EntryKind::File && glob.as_ref().is_none_or(|glob| glob.matches(&entry.path, &start))
+    let report = if place.files.stat(start).map_err(|error| lookup(&place, error))?.kind == EntryKind::Directory {
+        visit(job, &place, |entry| {
+            if entry.entry.kind == EntryKind::File && glob.as_ref().is_none_or(|glob| glob.matches(&entry.path, start))
             {
                 match search.file(&entry.path) {
                     // A file of a tree that cannot be opened (gone, no permission, protected) is counted, not fatal.
@@ -106,14 +108,14 @@ fn grep(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
             Ok(!search.found.full && search.budget > 0)
         })?
     } else {
-        match search.file(&start) {
+        match search.file(start) {
             Err(Problem::File(error)) => return Err(error.into()),
             Err(Problem::Stop(failure)) => return Err(failure),
             Ok(()) => {}
         }
         WalkReport::default()
     };
-    Ok(search.found.output(arguments, &start, &report))
+    Ok(search.found.output(arguments, &place, &report))
 }
 
 fn compile(arguments: &Arguments) -> Result<Regex, Failure> {
@@ -146,6 +148,7 @@ enum Problem {
 
 struct Search<'a> {
     job: &'a Job,
+    place: &'a Place,
     regex: Regex,
     context: usize,
     limit: usize,
@@ -168,7 +171,7 @@ struct Found {
 
 impl Search<'_> {
     fn file(&mut self, path: &RelPath) -> Result<(), Problem> {
-        let mut opened = self.job.files.open_for_read(path).map_err(Problem::File)?;
+        let mut opened = self.place.files.open_for_read(path).map_err(Problem::File)?;
         let io = |error| Problem::File(FsError::Io { path: path.to_string(), source: error });
         let first = head(&mut opened.reader, HEAD).map_err(io)?;
         if is_binary(&first) {
@@ -177,6 +180,7 @@ impl Search<'_> {
         }
         self.found.searched += 1;
         let allowed = MAX_FILE.min(self.budget);
+        let shown = self.place.show(path);
         self.budget = self.budget.saturating_sub(opened.size.min(allowed));
         let mut lines = Lines::new(Cursor::new(first).chain(opened.reader), MAX_LINE, allowed, self.job.cancel.clone());
         let mut before: VecDeque<(usize, Vec<u8>)> = VecDeque::new();
@@ -196,13 +200,13 @@ impl Search<'_> {
                     self.found.text.push_str("--\n");
                 }
                 for (earlier, text) in before.drain(..) {
-                    self.found.push(path, earlier, '-', &text, 0);
+                    self.found.push(&shown, earlier, '-', &text, 0);
                 }
-                self.found.push(path, number, ':', bytes, hit.start());
+                self.found.push(&shown, number, ':', bytes, hit.start());
                 self.found.matches += 1;
                 (any, after, printed) = (true, self.context, Some(number));
             } else if after > 0 {
-                self.found.push(path, number, '-', bytes, 0);
+                self.found.push(&shown, number, '-', bytes, 0);
                 after -= 1;
                 printed = Some(number);
             } else if self.context > 0 {
@@ -221,7 +225,7 @@ impl Search<'_> {
 
 impl Found {
     /// One line of output; of a long line, the part around `focus`.
-    fn push(&mut self, path: &RelPath, number: usize, mark: char, bytes: &[u8], focus: usize) {
+    fn push(&mut self, path: &str, number: usize, mark: char, bytes: &[u8], focus: usize) {
         let line = String::from_utf8_lossy(bytes);
         let from = if bytes.len() <= SHOWN { 0 } else { line.floor_char_boundary(focus.saturating_sub(SHOWN / 4)) };
         let to = line.floor_char_boundary((from + SHOWN).min(line.len()));
@@ -229,7 +233,7 @@ impl Found {
         self.text.extend([&format!("{path}{mark}{number}{mark} "), open, &line[from..to], close, "\n"]);
     }
 
-    fn output(self, arguments: &Arguments, start: &RelPath, report: &WalkReport) -> ToolOutput {
+    fn output(self, arguments: &Arguments, place: &Place, report: &WalkReport) -> ToolOutput {
         let mut remarks = notes(report);
         if self.full {
             remarks.insert(
@@ -253,7 +257,7 @@ impl Found {
             remarks.push(format!("Files searched only in their first {}: {}", human_size(MAX_FILE), self.cut_files));
         }
         let details = json!({
-            "path": start.display(),
+            "path": place.to_string(),
             "pattern": arguments.pattern,
             "matches": self.matches,
             "files": self.files,

@@ -9,20 +9,21 @@ use globset::{GlobBuilder, GlobMatcher};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::support::{Failure, Job};
+use super::support::{Failure, Job, Place};
 use crate::fs::{AgentFiles, EntryKind, FsError, RelPath, Walk, WalkEntry, WalkOptions, WalkReport};
 
 /// Larger `.gitignore` files are left unread.
 const MAX_RULES: u64 = 256 * 1024;
 
-/// Calls `each` for the entries below `start` that are not ignored, in a fixed order, until it returns false.
+/// Calls `each` for the entries below a place that are not ignored, in a fixed order, until it returns false.
 pub(super) fn visit(
     job: &Job,
-    start: &RelPath,
+    place: &Place,
     mut each: impl FnMut(&WalkEntry) -> Result<bool, Failure>,
 ) -> Result<WalkReport, Failure> {
-    let mut rules = Rules::above(job.files.as_ref(), start)?;
-    let mut walk = Walk::start(job.files.as_ref(), start, WalkOptions::default())?;
+    let files = place.files.as_ref();
+    let mut rules = Rules::above(files, &place.path)?;
+    let mut walk = Walk::start(files, &place.path, WalkOptions::default())?;
     while let Some(found) = walk.next() {
         job.check()?;
         let directory = found.entry.kind == EntryKind::Directory;
@@ -31,7 +32,7 @@ pub(super) fn visit(
             continue;
         }
         if directory {
-            rules.enter(job.files.as_ref(), &found.path);
+            rules.enter(files, &found.path);
         }
         if !each(&found)? {
             break;

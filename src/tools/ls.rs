@@ -51,8 +51,8 @@ impl Tool for Ls {
 }
 
 fn ls(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
-    let path = job.files.resolve(&arguments.path)?;
-    let listing = job.files.list_bounded(&path, MAX_READ).map_err(|error| lookup(job, &path, error))?;
+    let place = job.locate(&arguments.path)?;
+    let listing = place.files.list_bounded(&place.path, MAX_READ).map_err(|error| lookup(&place, error))?;
     job.check()?;
     let limit = clamp(arguments.limit, DEFAULT_ENTRIES, MAX_READ);
     let mut text = String::new();
@@ -82,7 +82,7 @@ fn ls(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
         notes.push(format!("{} not UTF-8 and cannot be used as a path here", count(odd, "name is", "names are")));
     }
     Ok(ToolOutput::text(with_notes(text, &notes)).with_details(json!({
-        "path": path.display(),
+        "path": place.to_string(),
         "entries": total,
         "shown": shown,
         "truncated": shown < total || listing.truncated,

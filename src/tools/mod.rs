@@ -6,10 +6,13 @@
 //! | file | job |
 //! |---|---|
 //! | `context` | what a tool is given: files, approvals, progress, who calls |
-//! | `set`, `filter` | [`ToolSet`]; `tools.allow` / `tools.deny` |
+//! | `set` | [`ToolSet`] |
+//! | `policy/` | which tools and commands may run, and when a person is asked |
 //! | `arguments` | validation, with leniency for habits models bring from other harnesses |
-//! | `support` | blocking work, failures, output bounds shared by the tools |
-//! | `read` `write` `edit` `ls` `find` `grep` | one tool each |
+//! | `exec` `process` | commands in the sandbox; those that go on in the background |
+//! | `support`, `scratch` | blocking work, places in the workspace and `scratch:/`, failures, output bounds shared by the tools |
+//! | `read` `write` `edit` `ls` `find` `grep` `apply_patch` | one tool each |
+//! | [`patch`] | the patch format: parsing, and what it means for files as they are |
 //! | `replace`, `diff` | exact text replacement; unified diffs |
 //! | `lines`, `image` | bounded line reading; image formats by their first bytes |
 //! | `ignore_rules` | `.gitignore` files met on a walk |
@@ -44,19 +47,24 @@ use crate::providers::ToolSpec;
 use crate::sandbox::SandboxReport;
 use crate::session::message::ContentBlock;
 
+mod apply_patch;
 mod arguments;
 pub mod context;
 mod diff;
 mod edit;
-mod filter;
+pub mod exec;
 mod find;
 mod grep;
 mod ignore_rules;
 mod image;
 mod lines;
 mod ls;
+pub mod patch;
+pub mod policy;
+pub mod process;
 mod read;
 mod replace;
+mod scratch;
 mod set;
 mod support;
 mod write;
@@ -68,6 +76,8 @@ pub use context::{
     AgentFilesystem, ApprovalDecision, ApprovalRequest, Approver, CallIdentity, NobodyToAsk, ProgressSink, ToolContext,
     ToolProgress,
 };
+pub use exec::{ExecContext, ExecFiles};
+pub use process::ProcessRegistry;
 pub use set::ToolSet;
 
 /// What a tool gives back.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::lines::{HEAD, Lines, head, is_binary};
-use super::support::{Failure, Job, SOFT_LIMIT, clamp, count, human_size, lookup, run, spec};
+use super::support::{Failure, Job, Place, SOFT_LIMIT, clamp, count, human_size, lookup, run, spec};
 use super::{Tool, ToolContext, ToolOutput, image};
-use crate::fs::{FsError, OpenedReader, RelPath};
+use crate::fs::{FsError, OpenedReader};
 use crate::providers::ToolSpec;
 use crate::session::message::ContentBlock;
 
@@ -61,30 +61,29 @@ impl Tool for Read {
 }
 
 fn read(job: &Job, arguments: &Arguments) -> Result<ToolOutput, Failure> {
-    let path = job.files.resolve(&arguments.path)?;
-    let mut opened = job.files.open_for_read(&path).map_err(|error| lookup(job, &path, error))?;
-    let first = head(&mut opened.reader, HEAD).map_err(|error| broken(&path, &error))?;
+    let place = job.locate(&arguments.path)?;
+    let mut opened = place.files.open_for_read(&place.path).map_err(|error| lookup(&place, error))?;
+    let first = head(&mut opened.reader, HEAD).map_err(|error| broken(&place, &error))?;
     if let Some(mime_type) = image::mime_type(&first) {
-        return read_image(job, &path, mime_type, opened.size);
+        return read_image(job, &place, mime_type, opened.size);
     }
     if is_binary(&first) {
-        let text = format!("{path} is not text ({}, binary). Its content is not shown.", human_size(opened.size));
-        return Ok(
-            ToolOutput::text(text).with_details(json!({ "path": path.as_str(), "bytes": opened.size, "binary": true }))
-        );
+        let text = format!("{place} is not text ({}, binary). Its content is not shown.", human_size(opened.size));
+        return Ok(ToolOutput::text(text)
+            .with_details(json!({ "path": place.to_string(), "bytes": opened.size, "binary": true })));
     }
     let offset = clamp(arguments.offset, 1, usize::MAX);
     let limit = clamp(arguments.limit, DEFAULT_LINES, usize::MAX);
-    read_text(job, &path, opened, first, offset, limit)
+    read_text(job, &place, opened, first, offset, limit)
 }
 
-fn read_image(job: &Job, path: &RelPath, mime_type: &str, size: u64) -> Result<ToolOutput, Failure> {
-    let details = json!({ "path": path.as_str(), "bytes": size, "mimeType": mime_type });
-    let what = format!("{path} is an image ({mime_type}, {})", human_size(size));
+fn read_image(job: &Job, place: &Place, mime_type: &str, size: u64) -> Result<ToolOutput, Failure> {
+    let details = json!({ "path": place.to_string(), "bytes": size, "mimeType": mime_type });
+    let what = format!("{place} is an image ({mime_type}, {})", human_size(size));
     if !job.images {
         return Ok(ToolOutput::text(format!("{what}. This model cannot see images.")).with_details(details));
     }
-    let data = match job.files.read(path, MAX_IMAGE) {
+    let data = match place.files.read(&place.path, MAX_IMAGE) {
         Err(FsError::TooLarge { .. }) => {
             return Err(Failure::new(format!(
                 "{what}, too large to be shown: the limit is {}.",
@@ -101,7 +100,7 @@ fn read_image(job: &Job, path: &RelPath, mime_type: &str, size: u64) -> Result<T
 
 fn read_text(
     job: &Job,
-    path: &RelPath,
+    place: &Place,
     opened: OpenedReader,
     first: Vec<u8>,
     offset: usize,
@@ -111,7 +110,7 @@ fn read_text(
     let mut lines = Lines::new(Cursor::new(first).chain(opened.reader), MAX_LINE, SCAN, job.cancel.clone());
     let mut text = String::new();
     let (mut number, mut shown, mut cut, mut lossy, mut full) = (0_usize, 0_usize, 0_usize, false, false);
-    while let Some(line) = lines.next_line().map_err(|error| broken(path, &error))? {
+    while let Some(line) = lines.next_line().map_err(|error| broken(place, &error))? {
         number += 1;
         if number < offset || full {
             continue;
@@ -139,10 +138,10 @@ fn read_text(
     if shown == 0 && offset > 1 {
         let lines = count(number, "line", "lines");
         let text = if counted {
-            format!("{path} has {lines}; offset {offset} is past its end.")
+            format!("{place} has {lines}; offset {offset} is past its end.")
         } else {
             format!(
-                "Line {offset} of {path} is too far into a very large file ({}); use grep to find the part.",
+                "Line {offset} of {place} is too far into a very large file ({}); use grep to find the part.",
                 human_size(size)
             )
         };
@@ -171,7 +170,7 @@ fn read_text(
         text.push_str(&notes.iter().map(|note| format!("[{note}]")).collect::<Vec<_>>().join("\n"));
     }
     Ok(ToolOutput::text(text).with_details(json!({
-        "path": path.as_str(),
+        "path": place.to_string(),
         "bytes": size,
         "lines": counted.then_some(number),
         "startLine": offset,
@@ -189,6 +188,6 @@ fn whole_characters(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     }
 }
 
-fn broken(path: &RelPath, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{path} could not be read to its end: {error}."))
+fn broken(place: &Place, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{place} could not be read to its end: {error}."))
 }

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::replace::likeness;
+use super::scratch::{self, ScratchFiles};
 use super::{ToolContext, ToolOutput};
+use crate::core::Error;
 use crate::core::limits::MAX_TOOL_RESULT_BYTES;
 use crate::fs::{AgentFiles, FsError, RelPath};
 use crate::providers::ToolSpec;
+use crate::sandbox::SandboxError;
 use crate::session::message::{ContentBlock, KnownBlock};
 
 /// Text a tool itself aims for, in bytes: below the hard bound, so that notes fit.
@@ -28,6 +31,11 @@ impl Failure {
         Self { text: text.into(), details: None }
     }
 
+    /// What the model is told.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn cancelled() -> Self {
         Self { text: "Cancelled before it was done.".to_owned(), details: Some(json!({ "reason": "cancelled" })) }
     }
@@ -40,6 +48,17 @@ impl From<FsError> for Failure {
     }
 }
 
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let error = Error::from(error);
+        let mut text = format!("The command was not run: {}.", error.message());
+        for more in [error.reason().as_deref(), error.fix()].into_iter().flatten() {
+            text.extend([" ", more, "."]);
+        }
+        Self { text, details: error.data().cloned() }
+    }
+}
+
 impl From<Failure> for ToolOutput {
     fn from(failure: Failure) -> Self {
         let mut output = ToolOutput::error(failure.text);
@@ -48,16 +67,16 @@ impl From<Failure> for ToolOutput {
     }
 }
 
-/// A failure about `path`; when it does not exist, with names beside it that look alike.
-pub(super) fn lookup(job: &Job, path: &RelPath, error: FsError) -> Failure {
+/// A failure at a place; when nothing is there, with names beside it that look alike.
+pub(super) fn lookup(place: &Place, error: FsError) -> Failure {
     /// Thousandths of agreement that make a name worth mentioning.
     const ALIKE: usize = 600;
     let missing = matches!(error, FsError::NotFound { .. });
     let mut failure = Failure::from(error);
-    let Some(parent) = path.parent().filter(|_| missing) else { return failure };
+    let Some(parent) = place.path.parent().filter(|_| missing) else { return failure };
     // Without the directory there is nothing to suggest; the failure itself is already being reported.
-    let Ok(listing) = job.files.list_bounded(&parent, 2000) else { return failure };
-    let wanted = path.name().to_lowercase();
+    let Ok(listing) = place.files.list_bounded(&parent, 2000) else { return failure };
+    let wanted = place.path.name().to_lowercase();
     let mut alike: Vec<(usize, String)> = listing
         .entries
         .into_iter()
@@ -66,10 +85,10 @@ pub(super) fn lookup(job: &Job, path: &RelPath, error: FsError) -> Failure {
         .filter(|(score, _)| *score >= ALIKE)
         .collect();
     alike.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let whole = |name: String| if parent.is_root() { name } else { format!("{parent}/{name}") };
+    let whole = |name: String| parent.join(&name).map_or(name, |path| place.show(&path));
     let names: Vec<String> = alike.into_iter().take(3).map(|(_, name)| whole(name)).collect();
     if !names.is_empty() {
-        failure.text = format!("{path} does not exist. Similar: {}.", names.join(", "));
+        failure.text = format!("{place} does not exist. Similar: {}.", names.join(", "));
     }
     failure
 }
@@ -87,15 +106,66 @@ pub(super) fn with_notes(mut text: String, notes: &[String]) -> String {
 
 /// Everything blocking work needs.
 pub(super) struct Job {
-    pub(super) files: Arc<dyn AgentFiles>,
+    workspace: Option<Arc<dyn AgentFiles>>,
+    scratch: Option<Arc<dyn AgentFiles>>,
     pub(super) cancel: CancellationToken,
     pub(super) images: bool,
 }
 
 impl Job {
+    pub(super) fn new(context: &ToolContext) -> Self {
+        let scratch = context.files.scratch.clone().map(|files| Arc::new(ScratchFiles(files)) as Arc<dyn AgentFiles>);
+        let workspace = context.files.workspace.clone();
+        Self { workspace, scratch, cancel: context.cancel.clone(), images: context.images }
+    }
+
     /// Ends the work when the run was aborted.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.cancel.is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
+    }
+
+    /// What a path from a model names: in the workspace, or with `scratch:/` before it among the scratch files. The only way to files.
+    pub(super) fn locate(&self, text: &str) -> Result<Place, Failure> {
+        let (files, text, prefix) = match scratch::strip(text) {
+            Some(text) => (&self.scratch, text, scratch::PREFIX),
+            None => (&self.workspace, text, ""),
+        };
+        let Some(files) = files.clone() else {
+            return Err(Failure::new(if prefix.is_empty() {
+                "This run has no files."
+            } else {
+                "This run has no scratch files. Use a path in the workspace."
+            }));
+        };
+        let path = files.resolve(text)?;
+        Ok(Place { files, path, prefix })
+    }
+}
+
+/// A path on one of the file systems of a run.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) files: Arc<dyn AgentFiles>,
+    pub(super) path: RelPath,
+    prefix: &'static str,
+}
+
+impl Place {
+    /// Another path of the same file system, for people and models.
+    pub(super) fn show(&self, path: &RelPath) -> String {
+        let shown = if self.prefix.is_empty() { path.display() } else { path.as_str() };
+        format!("{}{shown}", self.prefix)
+    }
+
+    /// Whether both are on the same file system.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.prefix == other.prefix
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.show(&self.path))
     }
 }
 
@@ -105,23 +175,28 @@ where
     A: DeserializeOwned + Send + 'static,
     F: FnOnce(&Job, A) -> Result<ToolOutput, Failure> + Send + 'static,
 {
-    let Some(files) = context.files.workspace.clone() else {
-        return ToolOutput::error("This run has no files.");
-    };
     let arguments: A = match serde_json::from_value(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return ToolOutput::error(format!("The arguments could not be used: {error}.")),
     };
-    let job = Job { files, cancel: context.cancel.clone(), images: context.images };
-    let task = tokio::task::spawn_blocking(move || {
+    let job = Job::new(context);
+    let work = blocking(move || {
         job.check()?;
         work(&job, arguments)
     });
-    match task.await {
-        Ok(Ok(output)) => output,
-        Ok(Err(failure)) => failure.into(),
+    work.await.unwrap_or_else(ToolOutput::from)
+}
+
+/// Runs work that blocks on files or the database.
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Failure> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => ToolOutput::error("The program is shutting down; the tool did not run."),
+        Err(_) => Err(Failure::new("The program is shutting down; the tool did not run.")),
     }
 }
 

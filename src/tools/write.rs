@@ -48,14 +48,14 @@ impl Tool for Write {
 
 fn write(job: &Job, arguments: Arguments) -> Result<ToolOutput, Failure> {
     let Arguments { path, content } = arguments;
-    let path = job.files.resolve(&path)?;
-    let options = WriteOptions { create_parents: true, must_exist: false };
-    let written = job.files.write_with(&path, content.as_bytes(), &options)?;
+    let place = job.locate(&path)?;
+    let options = WriteOptions { create_parents: true, ..WriteOptions::default() };
+    let written = place.files.write_with(&place.path, content.as_bytes(), &options)?;
     let verb = if written.created { "Created" } else { "Replaced" };
     let lines = content.lines().count();
-    let text = format!("{verb} {path} ({} bytes, {}).", written.bytes, count(lines, "line", "lines"));
+    let text = format!("{verb} {place} ({} bytes, {}).", written.bytes, count(lines, "line", "lines"));
     Ok(ToolOutput::text(text).with_details(json!({
-        "path": path.as_str(),
+        "path": place.to_string(),
         "bytes": written.bytes,
         "lines": lines,
         "created": written.created,

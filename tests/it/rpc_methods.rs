@@ -34,6 +34,19 @@ const METHODS: &[&str] = &[
     "logs.tail",
     "sessions.timeline",
     "sessions.stateAt",
+    "vfs.list",
+    "vfs.stat",
+    "vfs.read",
+    "vfs.write",
+    "vfs.mkdir",
+    "vfs.rename",
+    "vfs.remove",
+    "vfs.diff",
+    "vfs.history",
+    "vfs.restore",
+    "vfs.snapshot",
+    "vfs.snapshots",
+    "vfs.usage",
     "rpc.discover",
 ];
 
@@ -397,12 +410,55 @@ fn every_method_takes_and_gives_what_discover_says() {
     assert!(status["processMemory"]["rssBytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{status}");
     has(&status["sessions"], &["paths", "count", "defaults", "recent"]);
 
+    virtual_files(&mut table);
+
     let abort = json!({"sessionKey": "main", "runId": "m-1", "agentId": "main"});
     assert_eq!(table.check("chat.abort", abort), json!({"ok": true, "aborted": false, "runIds": []}));
     table.check("sessions.reset", json!({"key": "side", "agentId": "main", "reason": "new"}));
     let delete = json!({"key": "side", "agentId": "main", "deleteTranscript": true});
     assert_eq!(table.check("sessions.delete", delete)["deleted"], true);
     table.is_complete();
+}
+
+/// `vfs.*`.
+fn virtual_files(table: &mut Table) {
+    const NODE: &[&str] = &["path", "name", "kind", "size", "mode", "hash", "revision", "modifiedAt", "runId"];
+    let tree = |mut params: Value| {
+        params["agentId"] = json!("main");
+        params["namespace"] = json!("scratch");
+        params
+    };
+    let write = tree(json!({
+        "path": "notes/a.md", "data": "aGVsbG8=", "encoding": "base64", "mode": 0o644, "append": false,
+        "createParents": true, "mustExist": false, "mustNotExist": false, "more": true, "offset": 0,
+    }));
+    let mut begun = write.clone();
+    begun.as_object_mut().expect("by name").remove("upload");
+    let upload = table.ws.call("vfs.write", begun)["upload"].clone();
+    let last = with(&with(&with(&write, "upload", upload), "offset", json!(5)), "more", json!(false));
+    has(&table.check("vfs.write", last), &["path", "size", "created", "revision"]);
+    assert_eq!(table.check("vfs.mkdir", tree(json!({"path": "empty"})))["ok"], true);
+    let list = tree(json!({"path": "notes", "at": "now", "recursive": true, "after": "notes", "limit": 5}));
+    has(&table.check("vfs.list", list)["entries"][0], NODE);
+    has(&table.check("vfs.stat", tree(json!({"path": "notes/a.md", "at": 2})))["entry"], NODE);
+    let read = tree(json!({"path": "notes/a.md", "at": 2, "offset": 5, "length": 100, "encoding": "auto"}));
+    assert_eq!(table.check("vfs.read", read)["data"], "hello");
+    let named = table.check("vfs.snapshot", tree(json!({"name": "one", "note": "the first", "drop": false})));
+    has(&named["snapshot"], &["name", "revision", "note", "runId", "createdAt"]);
+    has(&table.check("vfs.snapshots", tree(json!({}))), &["snapshots"]);
+    let rename = tree(json!({"from": "notes/a.md", "to": "b/c.md", "replace": true, "createParents": true}));
+    table.ws.call("vfs.write", tree(json!({"path": "b/c.md", "data": ""})));
+    assert_eq!(table.check("vfs.rename", rename)["ok"], true);
+    let diff = table.check("vfs.diff", tree(json!({"from": "one", "to": "now", "path": "", "limit": 10})));
+    has(&diff["changes"][0], &["path", "change", "before", "after"]);
+    let history = table.check("vfs.history", tree(json!({"path": "b/c.md", "limit": 10})));
+    has(&history["versions"][0], &["current", "ended", "endedAt", "endedByRun", "held"]);
+    let removed = table.check("vfs.remove", tree(json!({"path": "b", "recursive": true})));
+    assert_eq!(removed["removed"], 2);
+    let restored = table.check("vfs.restore", tree(json!({"path": "", "at": "one"})));
+    assert_eq!(restored["total"], 1, "{restored}");
+    let usage = table.check("vfs.usage", tree(json!({})));
+    has(&usage["limits"], &["bytes", "files", "fileBytes", "historyBytes", "depth", "pathBytes", "snapshots"]);
 }
 
 #[test]

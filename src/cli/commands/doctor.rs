@@ -9,6 +9,7 @@ use crate::cli::output::{Meaning, clean, duration, quantity};
 use crate::cli::suggest;
 use crate::core::Error;
 use crate::doctor::{self, Finding, Report, Severity};
+use crate::runtime::explain;
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
@@ -53,11 +54,13 @@ pub(crate) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         Some(SeverityArg::Warning) => Severity::Warning,
         Some(SeverityArg::Error) => Severity::Error,
     };
+    let config = context.config().ok(); // dropped: a check says what is wrong with it
     let surroundings = doctor::Surroundings {
+        sandbox: config.as_ref().map(|config| explain::sandbox(&context.paths, config)),
         paths: context.paths.clone(),
         load: context.load.clone(),
-        port: context.port(None, context.config().ok().as_ref())?,
-        log_file: context.log_file(context.config().ok().as_ref()),
+        port: context.port(None, config.as_ref())?,
+        log_file: context.log_file(config.as_ref()),
     };
     let mut report = doctor::run(&surroundings, |id| {
         (args.only.is_empty() || args.only.iter().any(|only| only == id)) && !args.skip.iter().any(|skip| skip == id)

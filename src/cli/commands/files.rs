@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::core::{Error, ErrorKind, Result};
-use crate::fs::{HostCapabilityFs, RelPath};
+use crate::fs::{HostCapabilityFs, OpenedFile, RelPath};
 
 /// The text of a file, at most `max` bytes; `-` is stdin. `what` names it in errors.
 pub(super) fn read_text(path: &Path, cwd: &Path, max: u64, what: &str) -> Result<String> {
@@ -23,6 +23,17 @@ pub(super) fn read_text(path: &Path, cwd: &Path, max: u64, what: &str) -> Result
     utf8(bytes, what)
 }
 
+/// A file that a person named, open for reading.
+pub(super) fn open_file(path: &Path, cwd: &Path) -> Result<OpenedFile> {
+    let real = cwd.join(path).canonicalize().map_err(|error| {
+        Error::not_found(format!("cannot read {}", path.display()))
+            .why(error.to_string())
+            .hint("check the path and its permissions")
+    })?;
+    let (directory, name) = split(&real)?;
+    Ok(HostCapabilityFs::open(directory)?.open_for_read(&name)?)
+}
+
 /// The text on stdin, at most `max` bytes.
 pub(super) fn stdin_text(max: u64, what: &str) -> Result<String> {
     let mut bytes = Vec::new();
@@ -38,9 +49,14 @@ pub(super) fn stdin_text(max: u64, what: &str) -> Result<String> {
 
 /// Writes a file whole, replacing what was there.
 pub(super) fn write_text(path: &Path, cwd: &Path, text: &str) -> Result<PathBuf> {
+    write_bytes(path, cwd, text.as_bytes())
+}
+
+/// Writes a file whole, replacing what was there.
+pub(super) fn write_bytes(path: &Path, cwd: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let path = cwd.join(path);
     let (directory, name) = split(&path)?;
-    HostCapabilityFs::open(directory)?.write(&name, text.as_bytes(), false)?;
+    HostCapabilityFs::open(directory)?.write(&name, bytes, false)?;
     Ok(path)
 }
 

@@ -36,6 +36,7 @@ struct Facts {
     agents: Value,
     sessions: Value,
     model: Value,
+    sandbox: Value,
     store: Option<StoreHealth>,
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
         agents: Value::Null,
         sessions: json!({ "count": 0, "recent": [] }),
         model: Value::Null,
+        sandbox: Value::Null,
         store: None,
     };
     if let Err(error) = &config {
@@ -65,7 +67,7 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
     let value = json!({
         "ok": facts.alerts.is_empty(), "version": env!("CARGO_PKG_VERSION"), "alerts": facts.alerts,
         "gateway": facts.gateway, "agents": facts.agents, "sessions": facts.sessions, "model": facts.model,
-        "store": facts.store, "stateDir": context.paths.root,
+        "sandbox": facts.sandbox, "store": facts.store, "stateDir": context.paths.root,
     });
     context.out.data(&value, "", || text(context, &facts))
 }
@@ -85,6 +87,8 @@ fn ask_gateway(context: &Context, args: &StatusArgs, config: Option<&LoadedConfi
                 "pid": first(&answer, &["/pid"]),
             });
             facts.model = default_model(&answer);
+            facts.sandbox = answer["sandbox"].clone();
+            facts.alerts.extend(unconfined(&answer["sandbox"]));
             if args.all {
                 facts.gateway["status"] = answer;
             }
@@ -143,6 +147,22 @@ fn read_store(context: &Context) -> Result<Option<(StoreHealth, Value)>, Error> 
         })
         .collect();
     Ok(Some((store.health()?, json!({ "count": page.total, "recent": recent }))))
+}
+
+/// Agents whose commands cannot run.
+fn unconfined(postures: &Value) -> Option<String> {
+    let names: Vec<&str> = postures
+        .as_array()?
+        .iter()
+        .filter(|posture| posture["works"] == false)
+        .filter_map(|posture| posture["agentId"].as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "commands of {} cannot run: the sandbox is not available  (openclaw sandbox explain)",
+            one_line(&names.join(", "), 80)
+        )
+    })
 }
 
 /// `provider/model` of sessions that chose none.
@@ -260,6 +280,7 @@ mod tests {
             agents: json!([{"id": "main"}]),
             sessions: json!({"count": 0, "recent": []}),
             model: json!("offline/offline"),
+            sandbox: Value::Null,
             store: None,
         };
         insta::assert_snapshot!(text(&context(), &facts), @"
@@ -282,6 +303,7 @@ mod tests {
             agents: json!([{"id": "main"}, {"id": "research"}]),
             sessions: json!({"count": 1204, "recent": recent}),
             model: json!("anthropic/claude"),
+            sandbox: Value::Null,
             store: Some(StoreHealth {
                 path: "/s/state/openclaw.sqlite".into(),
                 database_bytes: 1_400_000,

@@ -148,6 +148,15 @@ impl Output {
         Ok(())
     }
 
+    /// Bytes on stdout as they are, at once.
+    #[expect(clippy::unused_self, reason = "stdout belongs to the output, so that everything goes through it")]
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Outcome {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()?;
+        Ok(())
+    }
+
     /// Data: the object, or its list (`rows`) one object per line, or the text, by format.
     pub(crate) fn data(&self, value: &Value, rows: &str, text: impl FnOnce() -> String) -> Outcome {
         match self.format {
@@ -227,6 +236,14 @@ impl Output {
 pub(crate) fn say(text: &str) {
     let mut err = io::stderr().lock();
     if err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n")).is_err() {
+        // dropped: stderr is closed or full, and there is no other place for talk
+    }
+}
+
+/// Text on stderr as it is, at once; as with [`say`], its failure ends here.
+pub(crate) fn say_part(text: &str) {
+    let mut err = io::stderr().lock();
+    if err.write_all(text.as_bytes()).and_then(|()| err.flush()).is_err() {
         // dropped: stderr is closed or full, and there is no other place for talk
     }
 }

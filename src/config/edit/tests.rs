@@ -500,7 +500,7 @@ fn values_of_included_files_are_refused_by_name() {
         "{gateway: {$include: 'g.json'}, tools: {$include: 't.json', allow: ['own']}, ui: {$include: 'u.json'}}",
     );
     home.write("g.json", "{port: 1}");
-    home.write("t.json", "{allow: ['theirs'], profile: 'x'}");
+    home.write("t.json", "{allow: ['theirs'], profile: 'full'}");
     home.write("u.json", "[1]");
     for edits in [
         [set("gateway.port", json!(2))],

@@ -7,6 +7,7 @@ mod gateway;
 mod legacy;
 mod logs;
 mod providers;
+mod sandbox;
 mod state_dir;
 mod workspace;
 
@@ -26,6 +27,9 @@ pub(super) const ALL: &[Check] = &[
     Check { id: gateway::PORT, run: gateway::port },
     Check { id: providers::KEYS, run: providers::keys },
     Check { id: workspace::WRITABLE, run: workspace::writable },
+    Check { id: sandbox::AVAILABLE, run: sandbox::available },
+    Check { id: sandbox::SETTINGS, run: sandbox::settings },
+    Check { id: sandbox::BACKENDS, run: sandbox::backends },
     Check { id: logs::SIZE, run: logs::size },
     Check { id: clock::SANE, run: clock::sane },
     Check { id: legacy::PRESENT, run: legacy::present },

@@ -33,22 +33,22 @@ impl EventFrame {
         Arc::new(Self { head: head.into(), delta: None })
     }
 
-    /// A text delta. `before` are the members up to the text, `field` is the text's name inside `wrap` (or at the top),
-    /// `after` are the members behind it, which the newest delta of a joined one provides.
+    /// A text delta. `before` are the members up to the text, `field` is the text's name inside `wrap` (a name and the members
+    /// before the text there) or at the top, `after` are the members behind it, which the newest delta of a joined one provides.
     pub(crate) fn delta(
         method: &str,
         run: &str,
         before: &Value,
-        wrap: Option<&str>,
+        wrap: Option<(&str, &Value)>,
         field: &str,
         text: &str,
         after: &Value,
     ) -> Arc<Self> {
-        let open = before.to_string();
-        let open = open.strip_suffix('}').unwrap_or(&open);
-        let wrapped = wrap.map_or(String::new(), |name| format!("{}:{{", Value::from(name)));
+        let open = opened(before);
+        let wrapped =
+            wrap.map_or(String::new(), |(name, members)| format!("{}:{}", Value::from(name), opened(members)));
         let head = format!(
-            "{{\"jsonrpc\":\"2.0\",\"method\":{},\"params\":{open},{wrapped}{}:\"",
+            "{{\"jsonrpc\":\"2.0\",\"method\":{},\"params\":{open}{wrapped}{}:\"",
             Value::from(method),
             Value::from(field)
         );
@@ -95,4 +95,14 @@ impl EventFrame {
         text.push_str("}}");
         text
     }
+}
+
+/// An object's JSON up to where its next member goes.
+fn opened(object: &Value) -> String {
+    let mut text = object.to_string();
+    text.pop();
+    if text.len() > 1 {
+        text.push(',');
+    }
+    text
 }

@@ -15,6 +15,7 @@ pub(crate) fn run_event(event: &RunEvent) -> Vec<Arc<EventFrame>> {
     match &event.body {
         RunEventBody::Text { delta } => vec![agent_delta(event, ASSISTANT, delta), chat_delta(event, delta)],
         RunEventBody::Thinking { delta } => vec![agent_delta(event, THINKING, delta)],
+        RunEventBody::ToolProgress { .. } => vec![command_output(event)],
         RunEventBody::Ended { outcome } => vec![agent(event), chat_end(event, outcome)],
         RunEventBody::Started
         | RunEventBody::Model { .. }
@@ -28,6 +29,8 @@ pub(crate) fn run_event(event: &RunEvent) -> Vec<Arc<EventFrame>> {
 const ASSISTANT: &str = "assistant";
 /// Stream of a model's reasoning.
 const THINKING: &str = "thinking";
+/// Stream of what a running tool says.
+const COMMAND_OUTPUT: &str = "command_output";
 
 /// The `agent` event of one run event: `{runId, sessionKey, sessionId, agentId, stream, data, seq, ts}`.
 pub(crate) fn agent_payload(event: &RunEvent) -> Value {
@@ -51,6 +54,9 @@ fn agent_data(body: &RunEventBody, ts: i64) -> (&'static str, Value) {
         RunEventBody::Thinking { delta } => (THINKING, json!({"delta": delta})),
         RunEventBody::ToolStart { tool_call_id, name, arguments } => {
             ("tool", json!({"phase": "start", "name": name, "toolCallId": tool_call_id, "args": arguments}))
+        }
+        RunEventBody::ToolProgress { tool_call_id, name, stream, text } => {
+            (COMMAND_OUTPUT, with_output(progress_data(tool_call_id, name, stream), text))
         }
         RunEventBody::ToolEnd { tool_call_id, name, is_error, content, details, duration_ms } => {
             let mut result = json!({"content": content});
@@ -93,7 +99,26 @@ fn agent_delta(event: &RunEvent, stream: &str, delta: &str) -> Arc<EventFrame> {
     let mut before = base(event);
     before["stream"] = stream.into();
     let run = format!("{} {stream}", event.run_id);
-    EventFrame::delta("agent", &run, &before, Some("data"), "delta", delta, &numbering(event))
+    EventFrame::delta("agent", &run, &before, Some(("data", &json!({}))), "delta", delta, &numbering(event))
+}
+
+/// [`agent_payload`] of a tool's live output, in a form that can be joined with the next one.
+fn command_output(event: &RunEvent) -> Arc<EventFrame> {
+    let RunEventBody::ToolProgress { tool_call_id, name, stream, text } = &event.body else { return agent(event) };
+    let mut before = base(event);
+    before["stream"] = COMMAND_OUTPUT.into();
+    let run = format!("{} {tool_call_id} {stream}", event.run_id);
+    let data = progress_data(tool_call_id, name, stream);
+    EventFrame::delta("agent", &run, &before, Some(("data", &data)), "output", text, &numbering(event))
+}
+
+fn progress_data(tool_call_id: &str, name: &str, stream: &str) -> Value {
+    json!({"phase": "delta", "name": name, "toolCallId": tool_call_id, "source": stream})
+}
+
+fn with_output(mut data: Value, text: &str) -> Value {
+    data["output"] = text.into();
+    data
 }
 
 fn chat_delta(event: &RunEvent, delta: &str) -> Arc<EventFrame> {

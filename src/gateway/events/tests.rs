@@ -103,6 +103,7 @@ fn the_payload_of_every_event_is_what_a_connection_gets() {
         text("a \"b\"\u{1f600}\n"),
         RunEventBody::Thinking { delta: "hm".into() },
         RunEventBody::ToolStart { tool_call_id: "c".into(), name: "ls".into(), arguments: json!({"path": "."}) },
+        progress("stdout", "one\n\"two\""),
         end(None),
         end(Some(json!({"entries": 2}))),
         RunEventBody::Usage { usage: Usage::default() },
@@ -116,6 +117,33 @@ fn the_payload_of_every_event_is_what_a_connection_gets() {
         assert_eq!(frames[0]["method"], "agent");
         assert_eq!(shapes::agent_payload(&event), sent);
     }
+}
+
+fn progress(stream: &'static str, text: &str) -> RunEventBody {
+    RunEventBody::ToolProgress { tool_call_id: "c".into(), name: "exec".into(), stream, text: text.into() }
+}
+
+#[test]
+fn live_output_of_one_stream_is_joined_and_no_other() {
+    let outbox = Outbox::new(4, 1_000_000);
+    let said = [("stdout", "a"), ("stdout", "b"), ("stderr", "!"), ("stdout", "c")];
+    for (seq, (stream, text)) in (1..).zip(said) {
+        for frame in shapes::run_event(&event(seq, progress(stream, text))) {
+            outbox.event(&frame);
+        }
+    }
+    let mut shown = std::collections::BTreeMap::<String, String>::new();
+    let frames = drain(&outbox);
+    assert_eq!(frames.len(), 3);
+    for frame in frames {
+        let data = &frame["params"]["data"];
+        assert_eq!((&frame["params"]["stream"], &data["phase"]), (&json!("command_output"), &json!("delta")));
+        assert_eq!((&data["toolCallId"], &data["name"]), (&json!("c"), &json!("exec")));
+        let source = data["source"].as_str().expect("a stream").to_owned();
+        shown.entry(source).or_default().push_str(data["output"].as_str().expect("text"));
+    }
+    assert_eq!(shown["stdout"], "abc");
+    assert_eq!(shown["stderr"], "!");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::outcome::outcome_json;
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionId, limits};
 use crate::providers::ThinkingLevel;
-use crate::runtime::{Accepted, AcceptedStatus, TurnRequest};
+use crate::runtime::{Accepted, AcceptedStatus, TurnRequest, modes};
 
 /// Longest time a caller may ask for, a day.
 const MAX_WAIT_MS: i64 = 86_400_000;
@@ -27,6 +27,16 @@ pub(super) const IDEMPOTENCY_KEY: Param = Param::required(
 pub(super) const MODEL: Param = Param::optional("model", Type::Key, "provider/model or alias, for this run only");
 pub(super) const THINKING: Param =
     Param::optional("thinking", Type::Key, "off, minimal, low, medium or high, for this run only");
+pub(super) const FILESYSTEM_MODE: Param = Param::optional(
+    "filesystemMode",
+    Type::OneOf(&["disk", "vfs-scratch", "vfs-only"]),
+    "files of this run; vfs-only keeps it away from the host, and an agent that has only that cannot be given more",
+);
+pub(super) const TRAJECTORY: Param = Param::optional(
+    "trajectory",
+    Type::Boolean,
+    "keep what the model is sent and answers in this run, or do not; diagnostics.trajectory without it",
+);
 pub(super) const ATTACHMENTS: Param =
     Param::optional("attachments", Type::Objects(MAX_ATTACHMENTS), "files: {fileName, mimeType, content (base64)}");
 pub(super) const DELIVER: Param =
@@ -57,6 +67,8 @@ pub(super) static METHODS: &[Method] = &[
             ),
             Param::optional("channel", Type::Key, "where the message comes from; rpc without it"),
             Param::optional("extraSystemPrompt", Type::Text(65_536), "added to the system prompt of this run"),
+            FILESYSTEM_MODE,
+            TRAJECTORY,
             ATTACHMENTS,
             DELIVER,
         ],
@@ -188,6 +200,8 @@ pub(super) async fn submit(call: &Call, conversation: Conversation, timeout: Opt
         timeout,
         channel: args.text("channel").unwrap_or("rpc").to_owned(),
         extra_system_prompt: args.text("extraSystemPrompt").map(str::to_owned),
+        filesystem_mode: args.text("filesystemMode").map(modes::parse).transpose()?,
+        trajectory: args.flag("trajectory"),
     };
     let hub = &call.services.hub;
     let run = RunId::from(key);

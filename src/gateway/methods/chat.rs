@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::agent::{ATTACHMENTS, Conversation, DELIVER, IDEMPOTENCY_KEY, MODEL, THINKING, submit};
+use super::agent::{
+    ATTACHMENTS, Conversation, DELIVER, FILESYSTEM_MODE, IDEMPOTENCY_KEY, MODEL, THINKING, TRAJECTORY, submit,
+};
 use super::rows;
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
 use crate::core::{AgentId, Error, ErrorKind, Result, RunId, SessionKey, limits};
@@ -38,6 +40,8 @@ pub(super) static METHODS: &[Method] = &[
                 "until the run is stopped; 0 is the agent's own limit",
             ),
             Param::optional("queueMode", Type::OneOf(&["followup"]), "a message during a run waits for its end"),
+            FILESYSTEM_MODE,
+            TRAJECTORY,
             ATTACHMENTS,
             DELIVER,
         ],

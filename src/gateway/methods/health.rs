@@ -11,6 +11,7 @@ use super::services::{Services, blocking};
 use super::spec::{Call, Lifetime, Method, Param, Scope, Type, object_schema};
 use crate::core::{Result, now_ms};
 use crate::gateway::lock::lock;
+use crate::runtime::explain::Posture;
 use crate::state::{SessionEntry, SessionQuery};
 
 /// Sessions shown as recent.
@@ -37,7 +38,7 @@ pub(super) static METHODS: &[Method] = &[
                     ("plugins", "object"),
                     ("heartbeatSeconds", "integer"),
                 ],
-                &[("state", "object")],
+                &[("state", "object"), ("sandbox", "array")],
             )
         },
         scope: Scope::Read,
@@ -67,6 +68,7 @@ pub(super) static METHODS: &[Method] = &[
                     ("state", "object"),
                     ("config", "object"),
                     ("log", "object"),
+                    ("sandbox", "array"),
                 ],
                 &[],
             )
@@ -97,6 +99,10 @@ async fn health(call: Call) -> Result<Value> {
         "plugins": {"loaded": [], "errors": [], "unavailable": []},
         "heartbeatSeconds": 0,
     });
+    let postures = services.runtime.sandbox_postures();
+    if !postures.is_empty() {
+        answer["sandbox"] = postures.iter().map(Posture::to_json).collect();
+    }
     if call.args.flag("probe") == Some(true) {
         let store = services.runtime.store().clone();
         answer["state"] = json!(blocking(move || store.health()).await?);
@@ -151,6 +157,7 @@ async fn status(call: Call) -> Result<Value> {
             "path": config.path, "exists": config.exists, "hash": config.hash, "warnings": config.warnings.len(),
         },
         "log": {"file": services.options.log_file},
+        "sandbox": runtime.sandbox_postures().iter().map(Posture::to_json).collect::<Vec<_>>(),
     }))
 }
 

@@ -2,7 +2,9 @@
 
 mod agent;
 mod agents;
+mod approvals;
 mod args;
+mod artifacts;
 mod attachments;
 mod chat;
 mod config;
@@ -13,11 +15,13 @@ mod models;
 mod outcome;
 pub(crate) mod rows;
 mod rpc;
+mod sandbox;
 mod services;
 mod sessions;
 mod spec;
 mod suggest;
 mod table;
+pub(crate) mod vfs;
 
 pub(crate) use services::Services;
 pub(crate) use table::MethodTable;
@@ -33,8 +37,12 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        artifacts::METHODS,
+        approvals::METHODS,
         config::METHODS,
         logs::METHODS,
+        sandbox::METHODS,
+        vfs::METHODS,
         rpc::METHODS,
     ]
     .into_iter()

@@ -48,6 +48,8 @@ fn config(providers: Vec<(&str, ProviderConfig)>) -> Config {
         }],
         max_concurrent: 4,
         providers: providers.into_iter().map(|(id, provider)| (id.to_owned(), provider)).collect(),
+        trajectory: false,
+        artifact_days: 30,
         discover_local: true,
         aliases: BTreeMap::new(),
         main_key: "main".into(),

@@ -1,6 +1,8 @@
 //! The runtime on a real store, with the built-in offline model or with a scripted one.
 
 mod abort;
+mod artifacts;
+mod approvals;
 mod faults;
 mod models;
 mod races;

@@ -345,6 +345,7 @@ pub(super) fn told(events: &mut tokio::sync::broadcast::Receiver<Arc<RuntimeEven
                 Body::Text { delta } => format!("text {delta}"),
                 Body::Thinking { .. } => "thinking".to_owned(),
                 Body::ToolStart { name, .. } => format!("tool {name}"),
+                Body::ToolProgress { name, text, .. } => format!("tool {name} says {text}"),
                 Body::ToolEnd { name, .. } => format!("tool {name} end"),
                 Body::Usage { .. } => "usage".to_owned(),
                 Body::Ended { outcome } => format!("ended {}", outcome.status.as_str()),
@@ -354,6 +355,8 @@ pub(super) fn told(events: &mut tokio::sync::broadcast::Receiver<Arc<RuntimeEven
                 format!("appended {}", kinds.join("+"))
             }
             RuntimeEvent::SessionChanged { reason, .. } => format!("changed {reason}"),
+            RuntimeEvent::ApprovalRequested { .. } => "approval requested".to_owned(),
+            RuntimeEvent::ApprovalResolved { approval } => format!("approval {}", approval.status.as_str()),
             RuntimeEvent::ConfigChanged { .. } => "config".to_owned(),
         });
     }

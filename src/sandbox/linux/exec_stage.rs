@@ -100,9 +100,9 @@ pub fn start(setup: &SupervisorSetup, program: &Path, directory: &Path) -> Resul
         }
         Err(failure) => {
             // dropped: the stage has ended itself; what matters is its failure
-            let _ = child.kill();
+            drop(child.kill());
             // dropped: as above
-            let _ = child.wait();
+            drop(child.wait());
             Err(failure)
         }
     }
@@ -135,10 +135,10 @@ fn expect<T: serde::de::DeserializeOwned>(frame: &Frame, kind: FrameKind) -> Res
 pub fn run(mut control: UnixStream) -> ExitCode {
     let Err(failure) = become_command(&mut control);
     // dropped: when the supervisor is not there any more nobody is to be told
-    let _ = match failure {
+    drop(match failure {
         NotStarted::Failed(failure) => write_json(&mut control, FrameKind::Failed, &failure),
         NotStarted::Program(failure) => write_json(&mut control, FrameKind::StartFailed, &failure),
-    };
+    });
     ExitCode::FAILURE
 }
 

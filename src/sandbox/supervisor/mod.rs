@@ -169,7 +169,7 @@ fn confined(setup: &SupervisorSetup) -> Result<Option<Confined>, Stop> {
     })
 }
 
-/// Ended children are told through a descriptor; requests to end are not heard. Both are masks, which the command does not inherit.
+/// Ended children are told through a descriptor; requests to end are not heard. Both are masks; [`unmasked`] keeps them from the command.
 fn signals() -> nix::Result<SignalFd> {
     let mut blocked = SigSet::empty();
     for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
@@ -208,7 +208,18 @@ fn start(setup: &SupervisorSetup) -> Result<Child, StartFailed> {
         Stdin::Null => Stdio::null(),
         Stdin::Pipe => Stdio::piped(),
     });
-    command.spawn().map_err(|error| program::explain(&path, &error))
+    unmasked(|| command.spawn()).map_err(|error| program::explain(&path, &error))
+}
+
+/// Does something with no signal blocked, because a program inherits the mask of whoever starts it: a shell that cannot hear of its children
+/// waits forever, and a command that cannot be interrupted does not end in time. A child that ends meanwhile is found by the first look
+/// for ended ones.
+fn unmasked<T>(work: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+    let mask = SigSet::thread_get_mask()?;
+    SigSet::empty().thread_set_mask()?;
+    let done = work();
+    mask.thread_set_mask()?;
+    done
 }
 
 /// The supervisor's own standard output and error become `/dev/null`.

@@ -1,10 +1,12 @@
 //! The store against real files.
 
+mod approvals;
 mod log;
 mod opening;
 mod searching;
 mod sessions;
 mod tables;
+mod vfs;
 mod writing;
 
 use serde_json::{Map, json};

@@ -144,7 +144,7 @@ fn an_older_schema_is_upgraded_by_a_writer_only() {
     let root = Root::new();
     root.open().close_blocking().unwrap();
     let raw = Connection::open(root.paths().database()).unwrap();
-    raw.execute_batch("DELETE FROM schema_migrations WHERE version = 7; DROP TABLE vfs_chunks; DROP TABLE vfs_entries; DROP TABLE sandbox_registry_entries").unwrap();
+    raw.execute_batch("DELETE FROM schema_migrations WHERE version >= 7; DROP TABLE vfs_chunks; DROP TABLE vfs_entries; DROP TABLE vfs_history; DROP TABLE vfs_contents; DROP TABLE vfs_snapshots; DROP TABLE vfs_agents; DROP TABLE sandbox_registry_entries").unwrap();
     drop(raw);
     let error = root.open_to_read().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::State);

@@ -3,3 +3,6 @@
 
 mod change_stream;
 mod harness;
+mod host_paths;
+mod patch;
+mod paths;

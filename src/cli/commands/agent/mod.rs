@@ -1,9 +1,11 @@
 //! `openclaw agent`: one turn, by the gateway or in this process.
 
 mod ending;
+mod live;
 mod local;
 mod message;
 mod printer;
+mod question;
 mod remote;
 
 use std::path::PathBuf;
@@ -14,15 +16,15 @@ use clap::Args;
 use crate::cli::client::{ConnectArgs, Target};
 use crate::cli::context::Context;
 use crate::cli::error::{Outcome, Stop};
-use crate::core::{Error, ErrorKind, Result};
+use crate::core::{Error, ErrorKind, FilesystemMode, Result};
 use crate::providers::ThinkingLevel;
+use crate::runtime::modes;
 
 /// Flags of `agent`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   openclaw agent -m \"list the files here\"
-  git diff | openclaw agent --message-file - --session-key review
-  openclaw agent -m \"hello\" --json")]
+  git diff | openclaw agent --message-file - --session-key review")]
 pub(crate) struct AgentArgs {
     /// What to say; - reads it from stdin.
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -47,6 +49,12 @@ pub(crate) struct AgentArgs {
     /// Seconds for the reply [default: the agent's timeoutSeconds, else 600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
+    /// Files for this message, if narrower than the agent's: disk, vfs-scratch, vfs-only.
+    #[arg(long, value_name = "MODE")]
+    fs_mode: Option<String>,
+    /// Keep what the model is sent and answers (openclaw artifacts).
+    #[arg(long)]
+    trajectory: bool,
     /// Run the turn in this process even if a gateway could.
     #[arg(long)]
     local: bool,
@@ -78,6 +86,8 @@ pub(super) struct Turn {
     session_id: Option<String>,
     model: Option<String>,
     thinking: Option<ThinkingLevel>,
+    filesystem_mode: Option<FilesystemMode>,
+    trajectory: Option<bool>,
     timeout: Option<Duration>,
     channel: String,
     id: crate::core::RunId,
@@ -132,6 +142,7 @@ fn turn(context: &Context, args: AgentArgs) -> Result<Turn> {
                 .hint("--thinking medium")
         })?),
     };
+    let filesystem_mode = args.fs_mode.as_deref().map(modes::parse).transpose()?;
     Ok(Turn {
         message: message::read(context, args.message, args.message_file.as_deref())?,
         agent: args.agent,
@@ -139,6 +150,8 @@ fn turn(context: &Context, args: AgentArgs) -> Result<Turn> {
         session_id: args.session_id,
         model: args.model,
         thinking,
+        filesystem_mode,
+        trajectory: args.trajectory.then_some(true),
         timeout: args.timeout.map(Duration::from_secs),
         channel: args.channel.unwrap_or_else(|| "cli".to_owned()),
         id: crate::core::RunId::generate(),

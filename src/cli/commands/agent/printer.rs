@@ -12,6 +12,7 @@ use crate::cli::signals::Signal;
 use crate::core::{Error, ErrorKind};
 
 use super::ending::Ending;
+use super::live::LiveOutput;
 
 /// Longest argument or error shown beside a tool's name.
 const MAX_DETAIL: usize = 72;
@@ -26,6 +27,7 @@ pub(super) struct Printer {
     told_offline: bool,
     steps: u64,
     tools: u64,
+    live: LiveOutput,
 }
 
 impl Printer {
@@ -39,7 +41,13 @@ impl Printer {
             told_offline: false,
             steps: 0,
             tools: 0,
+            live: LiveOutput::new(context.out.clone()),
         }
+    }
+
+    /// Something that does not stop the turn.
+    pub(super) fn warn(&self, text: &str) {
+        self.out.warn(text);
     }
 
     /// One event of the run.
@@ -63,6 +71,14 @@ impl Printer {
             "assistant" => self.delta(data["delta"].as_str().unwrap_or_default()),
             "tool" => {
                 self.tool(data);
+                Ok(())
+            }
+            "command_output" if data["phase"] == "delta" => {
+                let field = |name: &str| data[name].as_str().unwrap_or_default();
+                if self.out.is_text() && !self.out.is_quiet() {
+                    self.leave_shared_line();
+                    self.live.show(field("toolCallId"), field("source"), field("output"));
+                }
                 Ok(())
             }
             "lifecycle" if matches!(data["phase"].as_str(), Some("start" | "model")) => {
@@ -94,6 +110,7 @@ impl Printer {
         if text.is_empty() || !self.out.is_text() {
             return Ok(());
         }
+        self.live.end_line();
         self.at_line_start = text.ends_with('\n');
         if self.out.stdout_is_terminal() { self.out.raw(&clean(text)) } else { self.out.raw(text) }
     }
@@ -107,17 +124,22 @@ impl Printer {
             "result" => {
                 self.tools += 1;
                 let argument = self.arguments.remove(&id).unwrap_or_default();
+                self.live.end(&id);
                 if self.out.is_text() && !self.out.is_quiet() {
-                    // A tool line in the middle of a line of text would break both.
-                    let shared = self.out.stdout_is_terminal() && self.out.stderr_is_terminal() && !self.at_line_start;
-                    if shared {
-                        say("");
-                        self.at_line_start = true;
-                    }
+                    self.leave_shared_line();
                     say(&tool_line(&self.out, data, &argument));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A line on stderr in the middle of a line of text would break both.
+    fn leave_shared_line(&mut self) {
+        let shared = self.out.stdout_is_terminal() && self.out.stderr_is_terminal() && !self.at_line_start;
+        if shared {
+            say("");
+            self.at_line_start = true;
         }
     }
 

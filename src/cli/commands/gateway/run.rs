@@ -10,10 +10,10 @@ use crate::cli::logging;
 use crate::cli::output::quantity;
 use crate::cli::signals::Signals;
 use crate::config::{self, LoadedConfig};
-use crate::core::{Error, ErrorKind, Result};
+use crate::core::{Error, ErrorKind, FilesystemMode, Result};
 use crate::gateway::{self, Gateway, GatewayOptions};
 use crate::providers::ProviderRegistry;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, modes};
 use crate::state::{Access, OpenOptions, Store};
 
 use super::banner::{Auth, Banner};
@@ -98,6 +98,7 @@ async fn serve(context: &Context, loaded: LoadedConfig, options: GatewayOptions,
         let before = banner.model.clone();
         tokio::spawn(async move { discover(&context, &providers, &before).await })
     });
+    runtime.probe_sandbox_soon();
     let ended = tokio::select! {
         signal = signals.next() => Some(signal.name()),
         () = gateway.wait() => None,
@@ -150,7 +151,12 @@ async fn discover(context: &Context, providers: &ProviderRegistry, before: &str)
 }
 
 fn prepare_workspaces(context: &Context, config: &LoadedConfig) -> Result<()> {
-    config.view.agents.iter().try_for_each(|agent| files::make_directory(&agents::workspace(agent, &context.paths)))
+    config.view.agents.iter().try_for_each(|agent| match modes::of_agent(config, agent)? {
+        FilesystemMode::VfsOnly => Ok(()),
+        FilesystemMode::Disk | FilesystemMode::VfsScratch => {
+            files::make_directory(&agents::workspace(agent, &context.paths))
+        }
+    })
 }
 
 /// The lock's error, with the way to the gateway that holds it.

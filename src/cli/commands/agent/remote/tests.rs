@@ -27,6 +27,8 @@ fn turn() -> Turn {
         session_id: None,
         model: None,
         thinking: None,
+        filesystem_mode: None,
+        trajectory: None,
         timeout: Some(Duration::from_secs(5)),
         channel: "cli".into(),
         id: "run-1".into(),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for developers")]
 
+mod virtual_files;
+
 use std::time::{Duration, Instant};
 
 use openclaw::core::{AgentId, EventId, RunId, SessionId, SessionKey};
@@ -19,6 +21,7 @@ fn main() {
     listing();
     disk_per_turn("one session", 1);
     disk_per_turn("32 sessions", 32);
+    virtual_files::run();
 }
 
 fn root() -> (tempfile::TempDir, StatePaths) {

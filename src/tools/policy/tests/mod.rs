@@ -1,0 +1,5 @@
+mod authorize;
+mod bypass;
+mod everyday;
+mod laws;
+mod support;
