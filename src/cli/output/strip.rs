@@ -42,8 +42,9 @@ impl Strip {
                     self.after_return = true;
                     Place::Text
                 }
-                // Backspace and bell leave nothing to see.
+                // Backspace and bell leave nothing to see; any other character ends a short sequence.
                 (Place::Text, '\u{7}' | '\u{8}')
+                | (Place::Escape | Place::Control, _)
                 | (Place::Sequence, '\u{7}' | '\u{9c}' | '\n')
                 | (Place::SequenceEscape, '\\') => Place::Text,
                 (Place::Text, character) => {
@@ -52,7 +53,6 @@ impl Strip {
                 }
                 (Place::Sequence, '\u{1b}') => Place::SequenceEscape,
                 (Place::Sequence | Place::SequenceEscape, _) => Place::Sequence,
-                (Place::Escape | Place::Control, _) => Place::Text,
             };
         }
         clean(&plain)
