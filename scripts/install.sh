@@ -15,6 +15,7 @@ install_packages() { # debian-names
 }
 
 command -v cc >/dev/null || install_packages gcc libc6-dev
+command -v bwrap >/dev/null || [ "$(uname)" != Linux ] || install_packages bubblewrap
 command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3 python3-venv
 command -v npm >/dev/null || install_packages nodejs npm
 if ! command -v cargo >/dev/null; then

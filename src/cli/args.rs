@@ -3,9 +3,10 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    agent::AgentArgs, agents::AgentsArgs, artifacts::ArtifactsArgs, completion::CompletionArgs, config::ConfigArgs,
-    doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs,
-    sandbox::SandboxArgs, sessions::SessionsArgs, status::StatusArgs,
+    agent::AgentArgs, agents::AgentsArgs, approvals::ApprovalsArgs, artifacts::ArtifactsArgs,
+    completion::CompletionArgs, config::ConfigArgs, doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs,
+    health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sandbox::SandboxArgs, sessions::SessionsArgs,
+    status::StatusArgs,
 };
 
 /// A personal AI agent gateway in one binary.
@@ -100,6 +101,9 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// The configured agents.
     Agents(AgentsArgs),
+    /// What agents may run without being asked, and what waits for a decision.
+    #[command(alias = "exec-approvals")]
+    Approvals(ApprovalsArgs),
     /// The virtual files of agents.
     Fs(FsArgs),
     /// Images and trajectories that runs left behind.
@@ -143,6 +147,7 @@ mod tests {
           sessions    List, show, export and delete conversations
           models      The models at hand
           agents      The configured agents
+          approvals   What agents may run without being asked, and what waits for a decision
           fs          The virtual files of agents
           artifacts   Images and trajectories that runs left behind
           sandbox     What confines commands: explain it, try it out, run something in it

@@ -175,9 +175,6 @@ impl FsError {
         | Self::Protected { path, .. }
         | Self::Permission { path, .. }
         | Self::NoSpace { path, .. }
-        | Self::NotEmpty { path }
-        | Self::Quota { path, .. }
-        | Self::NoVersion { path, .. }
         | Self::InvalidPath { path, .. }
         | Self::Io { path, .. }) = &mut self;
         *path = name(std::mem::take(path));

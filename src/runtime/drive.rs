@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
 use super::agent_loop::{self, Start, StopCause};
+use super::approvals::RunApprover;
 use super::durable::until_stored;
 use super::ending::End;
 use super::entries::{append, begin_entry, message_event};
@@ -178,6 +179,10 @@ impl Runtime {
                     tool_call_id: ToolCallId::default(),
                 },
                 images: models.first().is_some_and(|model| model.info.input.iter().any(|kind| kind == "image")),
+                approver: Arc::new(RunApprover {
+                    runtime: self.clone(),
+                    timeout: Duration::from_secs(prepared.tools.exec.approval_timeout_seconds),
+                }),
                 exec: Some(Arc::new(self.commands(prepared, commands))),
                 ..ToolContext::for_files(files)
             },

@@ -58,6 +58,7 @@
 
 mod admission;
 pub mod agent_loop;
+pub mod approvals;
 pub mod artifacts;
 mod breaker;
 mod calls;

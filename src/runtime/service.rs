@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) events: broadcast::Sender<Arc<RuntimeEvent>>,
     pub(super) slots: Semaphore,
     pub(super) closing: AtomicBool,
+    /// Counts decisions about approvals, to wake those who wait for one.
+    pub(super) approvals: watch::Sender<u64>,
     /// Cancelled when a shutdown waits no longer.
     pub(super) hurry: CancellationToken,
     /// Names this process in `runs.owner`.
@@ -98,6 +100,7 @@ impl Runtime {
                 events: broadcast::channel(EVENT_SLOTS).0,
                 slots: Semaphore::new(slots),
                 closing: AtomicBool::new(false),
+                approvals: watch::Sender::new(0),
                 hurry: CancellationToken::new(),
                 boot_id,
                 pruned: Pruned::default(),
@@ -107,6 +110,7 @@ impl Runtime {
                 chores: TaskTracker::new(),
             }),
         };
+        runtime.recover_approvals().await?;
         runtime.recover().await?;
         runtime.clean_up_leftovers();
         Ok(runtime)

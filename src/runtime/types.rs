@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::prepared::PreparedAgentRun;
 use crate::core::{AgentId, Error, FilesystemMode, RunId, SessionId, SessionKey};
 use crate::session::{ContentBlock, StopReason, Usage};
-use crate::state::{SessionEntry, StoredEvent};
+use crate::state::{ApprovalRow, SessionEntry, StoredEvent};
 
 /// A message for an agent.
 #[derive(Debug, Clone, Default)]
@@ -286,6 +286,16 @@ pub enum RuntimeEvent {
         reason: &'static str,
         /// The row; `None` after a delete.
         entry: Option<Arc<SessionEntry>>,
+    },
+    /// A person is asked about something.
+    ApprovalRequested {
+        /// The question.
+        approval: Arc<ApprovalRow>,
+    },
+    /// It was decided, or nobody did in time.
+    ApprovalResolved {
+        /// The question with its answer.
+        approval: Arc<ApprovalRow>,
     },
     /// `openclaw.json` was read again.
     ConfigChanged {

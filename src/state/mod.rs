@@ -10,7 +10,7 @@
 //!
 //! What a closure can do are the methods of [`ReadTx`] and [`WriteTx`]; they are in the file of their table:
 //! `kv`, `agents`, `sessions`, `transcript` (with `search`), `snapshots`, `runs`, `usage`, `artifacts`, `dedupe`,
-//! `sandbox_registry`, and the folder `vfs`.
+//! `approvals`, `audit`, `sandbox_registry`, and the folder `vfs`.
 //!
 //! ```
 //! use openclaw::core::AgentId;
@@ -29,7 +29,9 @@
 //! ```
 
 mod agents;
+mod approvals;
 mod artifacts;
+mod audit;
 mod connection;
 mod counts;
 mod dedupe;
@@ -66,7 +68,9 @@ mod writer;
 )]
 mod tests;
 
+pub use approvals::{ApprovalRow, ApprovalStatus, Verdict};
 pub use artifacts::{Artifact, ArtifactEntry, ArtifactQuery};
+pub use audit::AuditRow;
 pub use dedupe::InboundMessage;
 pub use error::{Problem, StateError};
 pub use health::StoreHealth;

@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(super) mod agents;
+pub(super) mod approvals;
 pub(super) mod artifacts;
 pub(super) mod completion;
 pub(super) mod config;
@@ -31,6 +32,7 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Sessions(args) => sessions::run(context, args),
         Command::Models(args) => models::run(context, args),
         Command::Agents(args) => agents::run(context, args),
+        Command::Approvals(args) => approvals::run(context, args),
         Command::Fs(args) => fs::run(context, args),
         Command::Artifacts(args) => artifacts::run(context, args),
         Command::Config(args) => config::run(context, args),

@@ -12,7 +12,7 @@ use super::frame::EventFrame;
 use super::hub::{Hub, send};
 use super::shapes;
 use crate::core::{AgentId, SessionKey, now_ms};
-use crate::runtime::{RunEventBody, RuntimeEvent};
+use crate::runtime::{RunEventBody, RuntimeEvent, approvals};
 use crate::session::projection::message_json;
 use crate::state::SessionEntry;
 
@@ -101,6 +101,12 @@ fn deliver(hub: &Hub, event: &RuntimeEvent, row: &RowMaker) {
                 params["session"] = row(entry, session_key, agent_id);
             }
             send(&audience, &EventFrame::new("sessions.changed", &params));
+        }
+        RuntimeEvent::ApprovalRequested { approval } => {
+            hub.broadcast("exec.approval.requested", &approvals::shape::approval(approval));
+        }
+        RuntimeEvent::ApprovalResolved { approval } => {
+            hub.broadcast("exec.approval.resolved", &approvals::shape::approval(approval));
         }
         RuntimeEvent::ConfigChanged { path, hash } => hub.config_changed(path, hash),
     }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod approvals;
 mod args;
 mod artifacts;
 mod attachments;
@@ -36,6 +37,7 @@ fn all() -> impl Iterator<Item = &'static Method> {
         sessions::METHODS,
         models::METHODS,
         agents::METHODS,
+        approvals::METHODS,
         artifacts::METHODS,
         config::METHODS,
         logs::METHODS,

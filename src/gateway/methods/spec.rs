@@ -128,6 +128,8 @@ pub(crate) enum Type {
     Texts(usize, usize),
     /// A list of at most so many objects.
     Objects(usize),
+    /// An object.
+    Object,
     /// Any of these.
     AnyOf(&'static [Type]),
 }
@@ -175,6 +177,8 @@ impl Type {
                 Some(list) if list.iter().all(Value::is_object) => Ok(()),
                 _ => Err("must be a list of objects".into()),
             },
+            Self::Object if value.is_object() => Ok(()),
+            Self::Object => Err("must be an object".into()),
             Self::AnyOf(types) => {
                 let mut reasons = Vec::new();
                 for kind in types {
@@ -201,6 +205,7 @@ impl Type {
                 json!({"type": "array", "maxItems": count, "items": {"type": "string", "maxLength": max}})
             }
             Self::Objects(count) => json!({"type": "array", "maxItems": count, "items": {"type": "object"}}),
+            Self::Object => json!({"type": "object"}),
             Self::AnyOf(types) => json!({"anyOf": types.iter().map(|kind| kind.schema()).collect::<Vec<_>>()}),
         }
     }

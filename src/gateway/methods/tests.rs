@@ -54,6 +54,15 @@ fn the_table_has_every_method_once() {
         "sessions.timeline",
         "sessions.stateAt",
         "rpc.discover",
+        "exec.approval.list",
+        "exec.approval.get",
+        "exec.approval.request",
+        "exec.approval.waitDecision",
+        "exec.approval.resolve",
+        "exec.approval.grants.list",
+        "exec.approval.grants.revoke",
+        "exec.approvals.get",
+        "exec.approvals.set",
     ] {
         assert!(names.contains(&wanted), "{wanted}");
     }

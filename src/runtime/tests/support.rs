@@ -355,6 +355,8 @@ pub(super) fn told(events: &mut tokio::sync::broadcast::Receiver<Arc<RuntimeEven
                 format!("appended {}", kinds.join("+"))
             }
             RuntimeEvent::SessionChanged { reason, .. } => format!("changed {reason}"),
+            RuntimeEvent::ApprovalRequested { .. } => "approval requested".to_owned(),
+            RuntimeEvent::ApprovalResolved { approval } => format!("approval {}", approval.status.as_str()),
             RuntimeEvent::ConfigChanged { .. } => "config".to_owned(),
         });
     }

@@ -116,7 +116,7 @@ impl ControlGroups {
                 let owner = name.to_str().and_then(|name| name.rsplit_once('-')).map(|(owner, _)| owner);
                 if owner.is_some_and(is_gone) {
                     // dropped: the next start tries again
-                    let _ = std::fs::remove_dir(entry.path());
+                    drop(std::fs::remove_dir(entry.path()));
                 }
             }
         }
@@ -254,7 +254,7 @@ fn make_room(parent: &Path) -> Option<()> {
     std::fs::write(room.join("cgroup.procs"), &own).ok()?;
     delegate(parent).or_else(|| {
         // dropped: where this process stays makes no difference to it
-        let _ = std::fs::write(parent.join("cgroup.procs"), &own).and_then(|()| std::fs::remove_dir(&room));
+        drop(std::fs::write(parent.join("cgroup.procs"), &own).and_then(|()| std::fs::remove_dir(&room)));
         None
     })
 }

@@ -25,6 +25,10 @@ use super::{hygiene, limits, restrict};
 use crate::sandbox::frames::{Frame, FrameKind, read_frame, read_json, write_json};
 use crate::sandbox::{Guarantee, Stdin};
 
+/// What Landlock does not cover, and only this user may do.
+const ROOT_REMARK: &str =
+    "without namespaces a command of the root user can change the modes and times of all files of root";
+
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
 struct ExecSetup {
@@ -100,9 +104,9 @@ pub fn start(setup: &SupervisorSetup, program: &Path, directory: &Path) -> Resul
         }
         Err(failure) => {
             // dropped: the stage has ended itself; what matters is its failure
-            let _ = child.kill();
+            drop(child.kill());
             // dropped: as above
-            let _ = child.wait();
+            drop(child.wait());
             Err(failure)
         }
     }
@@ -135,10 +139,10 @@ fn expect<T: serde::de::DeserializeOwned>(frame: &Frame, kind: FrameKind) -> Res
 pub fn run(mut control: UnixStream) -> ExitCode {
     let Err(failure) = become_command(&mut control);
     // dropped: when the supervisor is not there any more nobody is to be told
-    let _ = match failure {
+    drop(match failure {
         NotStarted::Failed(failure) => write_json(&mut control, FrameKind::Failed, &failure),
         NotStarted::Program(failure) => write_json(&mut control, FrameKind::StartFailed, &failure),
-    };
+    });
     ExitCode::FAILURE
 }
 
@@ -153,7 +157,11 @@ fn become_command(control: &mut UnixStream) -> Result<std::convert::Infallible, 
     let rules = restrict::view(&setup).rules_on_host(&facts, &private, &own);
     let mut status = restrict::open_status()?;
     let clean = hygiene::nothing_inheritable(Path::new("/proc/self")).unwrap_or(false);
-    let bounds = limits::inside(&setup.limits, setup.accounted, false, restrict::is_kernel_root())?;
+    let root = restrict::is_kernel_root();
+    let mut bounds = limits::inside(&setup.limits, setup.accounted, false, root)?;
+    if root {
+        bounds.notes.push(ROOT_REMARK.into());
+    }
     let enforced = restrict::give_up(&rules, setup.network)?;
     let mut granted = restrict::read_back(&mut status, enforced, setup.network)?.or(bounds.granted);
     drop(status);

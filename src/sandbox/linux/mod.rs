@@ -10,6 +10,15 @@
 //! | file | job |
 //! |---|---|
 //! | `setup` | what the gateway tells A and B, and what they answer |
+//! | `outer`, `hygiene` | A: nothing is inherited, nothing outlives its parent |
+//! | `system`, `mounts` | which files a command sees, as data |
+//! | `namespaces`, `rootfs`, `mountinfo` | A's own namespaces, and the plan carried out |
+//! | `bwrap` | the same plan as arguments of bubblewrap |
+//! | `restrict`, `proc`, `status` | B gives up its rights and reads back what holds |
+//! | `caps`, `landlock`, `seccomp`, `limits` | one means each |
+//! | `exec_stage`, `private` | Landlock alone: a child of B restricts itself and becomes the command |
+//! | `cgroup` | the gateway's side: bounds for all processes of a command together |
+//! | `probe` | a command that tries what must not work |
 
 pub mod bwrap;
 pub mod caps;

@@ -16,7 +16,7 @@ pub fn run(mut control: UnixStream, supervise: fn(UnixStream) -> ExitCode) -> Ex
         Ok(Next::Ended(code)) => code,
         Err(failure) => {
             // dropped: when the gateway is not there any more nobody is to be told
-            let _ = write_json(&mut control, FrameKind::Failed, &failure);
+            drop(write_json(&mut control, FrameKind::Failed, &failure));
             ExitCode::FAILURE
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const PLACE: &str = "/tmp";
 /// Between the making of a directory and its lock there is less than this.
-const SETTLING: Duration = Duration::from_secs(60);
+const SETTLING: Duration = Duration::from_mins(1);
 const PREFIX: &str = "openclaw-sandbox-";
 
 /// The directory. It is removed with this value; its lock tells others that it is in use.
@@ -41,7 +41,7 @@ impl PrivateDirectory {
 impl Drop for PrivateDirectory {
     fn drop(&mut self) {
         // dropped: what is left is swept by the next one
-        let _ = std::fs::remove_dir_all(&self.path);
+        drop(std::fs::remove_dir_all(&self.path));
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         let stale = place.path().join(format!("{PREFIX}stale"));
         std::fs::create_dir(&stale).unwrap();
         std::fs::write(stale.join("file"), "x").unwrap();
-        let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+        let an_hour_ago = std::time::SystemTime::now() - Duration::from_hours(1);
         File::open(&stale).unwrap().set_modified(an_hour_ago).unwrap();
         let other = place.path().join("other");
         std::fs::create_dir(&other).unwrap();

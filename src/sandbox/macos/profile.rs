@@ -109,13 +109,13 @@ impl Profile {
     /// Adds a rule about a subtree.
     fn subtree(&mut self, rule: &str, name: &str, path: &Path) {
         let parameter = self.parameter(name, path);
-        self.text.push_str(&format!("({rule} (subpath {parameter}))\n"));
+        self.text.extend(["(", rule, " (subpath ", &parameter, "))\n"]);
     }
 
     /// Adds a rule about one path.
     fn one(&mut self, rule: &str, name: &str, path: &Path) {
         let parameter = self.parameter(name, path);
-        self.text.push_str(&format!("({rule} (literal {parameter}))\n"));
+        self.text.extend(["(", rule, " (literal ", &parameter, "))\n"]);
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn call(context: &ToolContext, arguments: Value) -> Result<Tool
     let call = Call { context, request: &request, prepared: &prepared, guard: guard.as_ref() };
     match follow(context, &request, child, output).await {
         Followed::Ended { exit, changes, output } => call.finish(report, exit, changes, copy, output).await,
-        Followed::Failed { error, output } => Ok(call.failed(report, &error, output)),
+        Followed::Failed { error, output } => Ok(call.failed(report, &error, copy.is_some(), &output)),
         Followed::Stays { child, output } => {
             let details = details(&prepared, &report, &output);
             let stay = background::Stay { request, prepared, guard, report, child, output, place, details };

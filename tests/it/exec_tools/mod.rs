@@ -31,6 +31,8 @@ impl Bench {
     /// `settings` go over the configuration; `environment` is what the gateway has besides the usual.
     pub(crate) fn with(settings: &Value, environment: &[(&str, &str)]) -> Self {
         let provider = FakeProvider::start();
+        // What ends every turn once its call has been made, or was not.
+        provider.always(completions::text(&["done"]));
         let mut config = provider.config("openai-completions");
         merge(&mut config, settings);
         let home = Home::new(config);
@@ -72,7 +74,6 @@ impl Bench {
     pub(crate) fn script(&mut self, tool: &str, arguments: Value) -> String {
         self.turns += 1;
         self.provider.push(completions::tools(&[(&format!("call_{}", self.turns), tool, arguments)]));
-        self.provider.push(completions::text(&["done"]));
         format!("run-{}-{}", self.gateway.port(), self.turns)
     }
 

@@ -4,10 +4,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use openclaw::sandbox::{ChildEvent, SandboxLevel};
+use openclaw::sandbox::{ChildEvent, SandboxError, SandboxSpec};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{collect, command, runs, sandbox, shell, spec};
+use super::support::{collect, command, policies, processes_naming, sandbox, shell};
 use crate::support::until;
 
 /// Names the part that a process plays.
@@ -40,6 +40,7 @@ async fn plays_a_part() {
         "memory" => memory().await,
         "cancel" => cancel().await,
         "victim" => victim().await,
+        "killed stage" => killed_stage().await,
         other => panic!("there is no part {other}"),
     }
     eprintln!("played {name}");
@@ -49,12 +50,13 @@ fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("a process").count()
 }
 
-/// Waits until this process has no children, not even ended ones.
+/// The children of this process, also those that have ended and were not reaped.
+fn children() -> String {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("threads");
+    tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok()).collect()
+}
+
 fn until_childless() {
-    let children = || -> String {
-        let tasks = std::fs::read_dir("/proc/self/task").expect("threads");
-        tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok()).collect()
-    };
     until("the children are reaped", || children().trim().is_empty().then_some(()));
 }
 
@@ -65,16 +67,17 @@ fn two_hundred_commands_leave_no_descriptor_and_no_child() {
 
 async fn descriptors() {
     let workspace = tempfile::tempdir().expect("a directory");
-    let policy = spec(SandboxLevel::None, workspace.path());
     let sandbox = sandbox();
     let mut before = 0;
-    for round in 0..201 {
-        let asked = if round % 10 == 9 { command(&["no-such-program"]) } else { shell("echo out; echo err >&2") };
-        match sandbox.start(&policy, asked, None).await {
-            Ok(mut child) => {
-                collect(&mut child).await.expect("it ends");
+    for round in 0..67 {
+        for policy in policies(workspace.path()) {
+            let asked = if round % 10 == 9 { command(&["no-such-program"]) } else { shell("echo out; echo err >&2") };
+            match sandbox.start(&policy, asked, None).await {
+                Ok(mut child) => {
+                    collect(&mut child).await.expect("it ends");
+                }
+                Err(error) => assert!(round % 10 == 9, "{error}"),
             }
-            Err(error) => assert!(round % 10 == 9, "{error}"),
         }
         if round == 0 {
             before = open_descriptors();
@@ -98,25 +101,29 @@ async fn memory() {
         line.split_whitespace().nth(1).expect("a number").parse::<u64>().expect("a number") * 1024
     };
     let workspace = tempfile::tempdir().expect("a directory");
-    let policy = spec(SandboxLevel::None, workspace.path());
+    let policies = policies(workspace.path());
     let sandbox = sandbox();
-    let run = async |script: &str| {
+    let run = async |policy: &SandboxSpec, script: &str| {
         let mut seen = 0;
         let mut asked = shell(script);
         asked.timeout = Some(Duration::from_secs(300));
         let cancel = CancellationToken::new();
         let count = |_, bytes: &[u8]| seen += bytes.len() as u64;
-        let finished = sandbox.run(&policy, asked, None, count, &cancel).await.expect("it runs");
+        let finished = sandbox.run(policy, asked, None, count, &cancel).await.expect("it runs");
         assert_eq!(finished.exit.code, Some(0), "{:?}", finished.exit);
         (finished, seen)
     };
-    run("yes | head -c 10000000").await;
+    for policy in &policies {
+        run(policy, "yes | head -c 10000000").await;
+    }
     let before = peak();
-    let (finished, seen) = run("yes | head -c 1073741824").await;
+    for policy in [&policies[0], &policies[2]] {
+        let (finished, seen) = run(policy, "yes | head -c 1073741824").await;
+        assert_eq!(seen, GIGABYTE);
+        assert_eq!(finished.output.omitted(), GIGABYTE - 128 * 1024);
+        assert!(finished.output.text().text.starts_with("y\ny\n"));
+    }
     let grown = peak().saturating_sub(before);
-    assert_eq!(seen, GIGABYTE);
-    assert_eq!(finished.output.omitted(), GIGABYTE - 128 * 1024);
-    assert!(finished.output.text().text.starts_with("y\ny\n"));
     assert!(grown < 8 << 20, "memory grew by {grown} bytes");
 }
 
@@ -127,25 +134,27 @@ fn giving_up_at_any_moment_leaves_nothing_behind() {
 
 async fn cancel() {
     let workspace = tempfile::tempdir().expect("a directory");
-    let policy = spec(SandboxLevel::None, workspace.path());
     let sandbox = sandbox();
-    // The first start opens what stays open.
-    let mut child = sandbox.start(&policy, command(&["true"]), None).await.expect("it starts");
-    collect(&mut child).await.expect("it ends");
+    // The first starts open what stays open.
+    for policy in policies(workspace.path()) {
+        let mut child = sandbox.start(&policy, command(&["true"]), None).await.expect("it starts");
+        collect(&mut child).await.expect("it ends");
+    }
     let before = open_descriptors();
-    // A number that no other test sleeps for.
-    let mark = format!("1000.{}", std::process::id());
-    for round in 0..60_u64 {
-        let moment = Duration::from_micros(round * 150);
-        let cancel = CancellationToken::new();
-        let end = cancel.clone();
-        let asked = shell(&format!("setsid sleep {mark} & sleep {mark}"));
-        let (result, ()) = tokio::join!(sandbox.run(&policy, asked, None, |_, _| {}, &cancel), async {
-            tokio::time::sleep(moment).await;
-            end.cancel();
-        });
-        if let Ok(finished) = result {
-            assert!(finished.exit.killed, "{:?}", finished.exit);
+    let mark = mark();
+    for round in 0..40_u64 {
+        for policy in policies(workspace.path()) {
+            let moment = Duration::from_micros(round * 500);
+            let cancel = CancellationToken::new();
+            let end = cancel.clone();
+            let asked = shell(&format!("setsid sleep {mark} & sleep {mark}"));
+            let (result, ()) = tokio::join!(sandbox.run(&policy, asked, None, |_, _| {}, &cancel), async {
+                tokio::time::sleep(moment).await;
+                end.cancel();
+            });
+            if let Ok(finished) = result {
+                assert!(finished.exit.killed, "{:?}", finished.exit);
+            }
         }
     }
     until_childless();
@@ -153,46 +162,61 @@ async fn cancel() {
     until("the descriptors are closed", || (open_descriptors() <= before).then_some(()));
 }
 
-/// How many processes have this among their arguments.
-fn processes_naming(text: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").expect("processes").flatten();
-    let names = |path: std::path::PathBuf| {
-        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(text)
-    };
-    entries.filter(|entry| names(entry.path())).count()
+/// A number of seconds that no other test sleeps for.
+fn mark() -> String {
+    format!("1000.{}", std::process::id())
 }
 
 #[test]
 fn what_a_killed_gateway_had_started_dies() {
     use std::io::{BufRead, BufReader};
     let mut gateway = part("victim");
+    let mark = format!("1000.{}", gateway.id());
     let lines = BufReader::new(gateway.stdout.take().expect("a pipe")).lines();
-    let mut pids = Vec::new();
-    for line in lines {
-        let line = line.expect("text");
-        if let Some(pid) = line.strip_prefix("pid ") {
-            pids.push(pid.trim().parse::<i32>().expect("a process id"));
-        }
-        if pids.len() == 3 {
-            break;
-        }
-    }
-    assert!(pids.len() == 3 && pids.iter().all(|pid| runs(*pid)), "{pids:?}");
+    let runs = lines.map_while(Result::ok).filter(|line| line.starts_with("runs")).take(3).count();
+    // Of each command: the shell itself, and what it put into a session of its own.
+    assert!(runs == 3 && processes_naming(&mark) >= 6, "{runs}, {}", processes_naming(&mark));
     gateway.kill().expect("it runs");
     gateway.wait().expect("it ends");
-    until("the command is dead", || pids.iter().all(|pid| !runs(*pid)).then_some(()));
+    until("the commands are dead", || (processes_naming(&mark) == 0).then_some(()));
 }
 
-/// Runs a command that outlives everything, and never looks at its end.
+/// Runs commands that outlive everything, and never looks at their ends.
 async fn victim() {
     let workspace = tempfile::tempdir().expect("a directory");
-    let asked = shell("echo pid $PPID; (setsid sh -c 'echo pid $$; exec sleep 1000' &); echo pid $$; exec sleep 1000");
-    let mut child = sandbox().start(&spec(SandboxLevel::None, workspace.path()), asked, None).await.expect("it starts");
-    while let Some(event) = child.event().await {
-        if let ChildEvent::Output { bytes, .. } = event {
-            use std::io::Write;
-            std::io::stdout().write_all(&bytes).expect("somebody reads");
-        }
+    let sandbox = sandbox();
+    let mark = mark();
+    let mut children = Vec::new();
+    for policy in policies(workspace.path()) {
+        let asked = shell(&format!("setsid sleep {mark} & echo runs; exec sleep {mark}"));
+        let mut child = sandbox.start(&policy, asked, None).await.expect("it starts");
+        let event = child.event().await;
+        assert!(matches!(&event, Some(ChildEvent::Output { bytes, .. }) if &bytes[..] == b"runs\n"), "{event:?}");
+        children.push(child);
+    }
+    until("they sleep", || (processes_naming(&mark) >= 6).then_some(()));
+    println!("runs\nruns\nruns");
+    std::future::pending().await
+}
+
+#[test]
+fn a_killed_stage_is_an_error_and_its_tree_is_dead() {
+    goes_well("killed stage");
+}
+
+async fn killed_stage() {
+    let workspace = tempfile::tempdir().expect("a directory");
+    let sandbox = sandbox();
+    let mark = mark();
+    for policy in policies(workspace.path()) {
+        let asked = shell(&format!("sleep {mark} & echo runs; exec sleep {mark}"));
+        let mut child = sandbox.start(&policy, asked, None).await.expect("it starts");
+        until("they sleep", || (processes_naming(&mark) >= 2).then_some(()));
+        let stage: i32 = children().trim().parse().expect("one child");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(stage), nix::sys::signal::Signal::SIGKILL).expect("it runs");
+        let error = collect(&mut child).await.expect_err("its supervisor is dead");
+        assert!(matches!(error, SandboxError::Supervisor { .. }), "{error}");
+        until("nobody is left", || (processes_naming(&mark) == 0).then_some(()));
+        until_childless();
     }
 }

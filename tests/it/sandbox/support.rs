@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use openclaw::sandbox::{
-    Captured, ChildEvent, CommandSpec, Exit, Guarantees, Limits, Sandbox, SandboxError, SandboxLevel, SandboxOptions,
-    SandboxSpec, SandboxedChild, Stdin, Stream, Workspace,
+    Backend, Captured, ChildEvent, CommandSpec, Exit, Guarantee, Guarantees, Limits, Sandbox, SandboxError,
+    SandboxLevel, SandboxOptions, SandboxSpec, SandboxedChild, Stdin, Stream, Workspace,
 };
 
 /// The program under test.
@@ -28,6 +28,21 @@ pub(super) fn spec(level: SandboxLevel, workspace: &Path) -> SandboxSpec {
         allow_missing: Guarantees::EMPTY,
         backend: None,
     }
+}
+
+/// One policy for each way in which commands are run: without confinement, by Landlock alone, in namespaces. What only control groups can bound
+/// for the system's root user may be missing.
+pub(super) fn policies(workspace: &Path) -> Vec<SandboxSpec> {
+    let with = |level, backend| SandboxSpec {
+        allow_missing: Guarantees::of(&[Guarantee::PidsLimit, Guarantee::MemLimit]),
+        backend: Some(backend),
+        ..spec(level, workspace)
+    };
+    vec![
+        with(SandboxLevel::None, Backend::Plain),
+        with(SandboxLevel::Relaxed, Backend::Landlock),
+        with(SandboxLevel::Strict, Backend::Namespaces),
+    ]
 }
 
 /// A command that ends in time, with nothing on standard input.
@@ -90,4 +105,14 @@ pub(super) async fn run_plain(command: CommandSpec) -> Result<Ended, SandboxErro
 pub(super) fn runs(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !matches!(stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]), Some("Z" | "X")))
+}
+
+/// How many processes have this among their arguments.
+pub(super) fn processes_naming(text: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").expect("processes").flatten();
+    let names = |path: std::path::PathBuf| {
+        let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text)
+    };
+    entries.filter(|entry| names(entry.path())).count()
 }

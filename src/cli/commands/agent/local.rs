@@ -14,13 +14,15 @@ use crate::config::LoadedConfig;
 use crate::core::{Error, ErrorKind, FilesystemMode, Result, RunId, now_ms};
 use crate::gateway;
 use crate::providers::ProviderRegistry;
+use crate::runtime::approvals::shape;
 use crate::runtime::{AcceptedStatus, RunEvent, RunEventBody, RunOutcome, Runtime, RuntimeEvent, TurnRequest, modes};
 use crate::session::ContentBlock;
-use crate::state::{Access, OpenOptions, Store};
+use crate::state::{Access, ApprovalRow, OpenOptions, Store};
 
 use super::Turn;
 use super::ending::Ending;
 use super::printer::Printer;
+use super::question::Questions;
 
 /// How long the run may take to wind up after Ctrl-C.
 const ABORT: Duration = Duration::from_secs(3);
@@ -84,6 +86,7 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
         })
         .await?;
     let mut printer = Printer::new(context);
+    let mut questions = Questions::new(&context.out);
     if let AcceptedStatus::Finished(outcome) = &accepted.status {
         return printer.finish(&Ending::of_run(outcome), started_at, outcome.ended_at);
     }
@@ -91,6 +94,12 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
     loop {
         let next = tokio::select! {
             next = next(&mut events, &accepted.run_id, runtime) => next,
+            (id, answer) = questions.answer() => {
+                if let Err(error) = runtime.resolve_approval(&id, answer, "openclaw agent", None).await {
+                    printer.warn(&error.to_string());
+                }
+                continue;
+            }
             signal = signals.next() => {
                 if stopped_by.is_some() {
                     printer.end_line()?;
@@ -109,6 +118,15 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
                     _ => continue,
                 }
             }
+            Ok(Next::Asked(approval)) => {
+                printer.end_line()?;
+                questions.asked(&shape::approval(&approval));
+                continue;
+            }
+            Ok(Next::Decided(approval)) => {
+                questions.decided(&shape::approval(&approval));
+                continue;
+            }
             Ok(Next::End(outcome)) => outcome,
             Err(error) => {
                 printer.end_line()?;
@@ -124,6 +142,10 @@ async fn one_turn(context: &Context, runtime: &Runtime, turn: &Turn, signals: &m
 
 enum Next {
     Event(Arc<RunEvent>),
+    /// A person is asked.
+    Asked(Arc<ApprovalRow>),
+    /// That was decided.
+    Decided(Arc<ApprovalRow>),
     /// The end, without its event.
     End(Arc<RunOutcome>),
 }
@@ -132,13 +154,16 @@ enum Next {
 async fn next(events: &mut Receiver<Arc<RuntimeEvent>>, run: &RunId, runtime: &Runtime) -> Result<Next> {
     loop {
         match events.recv().await {
-            Ok(event) => {
-                if let RuntimeEvent::Run(event) = &*event
-                    && event.run_id == *run
-                {
-                    return Ok(Next::Event(Arc::clone(event)));
+            Ok(event) => match &*event {
+                RuntimeEvent::Run(event) if event.run_id == *run => return Ok(Next::Event(Arc::clone(event))),
+                RuntimeEvent::ApprovalRequested { approval } if approval.run_id.as_ref() == Some(run) => {
+                    return Ok(Next::Asked(Arc::clone(approval)));
                 }
-            }
+                RuntimeEvent::ApprovalResolved { approval } if approval.run_id.as_ref() == Some(run) => {
+                    return Ok(Next::Decided(Arc::clone(approval)));
+                }
+                _ => {}
+            },
             // Deltas may get lost when the terminal is slow; the end brings the whole text.
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => {

@@ -5,6 +5,7 @@ mod live;
 mod local;
 mod message;
 mod printer;
+mod question;
 mod remote;
 
 use std::path::PathBuf;

@@ -45,6 +45,11 @@ impl Printer {
         }
     }
 
+    /// Something that does not stop the turn.
+    pub(super) fn warn(&self, text: &str) {
+        self.out.warn(text);
+    }
+
     /// One event of the run.
     pub(super) fn event(&mut self, payload: &Value) -> Outcome {
         for name in ["runId", "sessionKey", "sessionId", "agentId"] {

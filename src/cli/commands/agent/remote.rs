@@ -14,6 +14,7 @@ use crate::core::{Error, ErrorKind, now_ms};
 use super::Turn;
 use super::ending::Ending;
 use super::printer::Printer;
+use super::question::Questions;
 
 /// How long the last event may come after the answer of `agent.wait`.
 const LAST_EVENT: Duration = Duration::from_millis(500);
@@ -48,6 +49,8 @@ pub(super) async fn run(context: &Context, target: &Target, patience: Duration, 
     let asked = connection.send("agent", &parameters(turn)).await?;
     let mut exchange = Exchange {
         printer: Printer::new(context),
+        questions: Questions::new(&context.out),
+        answering: Vec::new(),
         asked,
         waiting: None,
         accepted: None,
@@ -90,6 +93,9 @@ fn parameters(turn: &Turn) -> Value {
 
 struct Exchange {
     printer: Printer,
+    questions: Questions,
+    /// Calls that decide a question.
+    answering: Vec<u64>,
     asked: u64,
     waiting: Option<u64>,
     accepted: Option<Value>,
@@ -107,6 +113,11 @@ impl Exchange {
                 incoming = connection.next() => incoming?,
                 signal = signals.next() => {
                     self.stop(connection, signal).await?;
+                    continue;
+                }
+                (id, answer) = self.questions.answer() => {
+                    let params = json!({"id": id, "decision": answer.as_str(), "reviewer": "openclaw agent"});
+                    self.answering.push(connection.send("exec.approval.resolve", &params).await?);
                     continue;
                 }
                 () = sleep_until(self.deadline) => return self.late(turn),
@@ -128,6 +139,11 @@ impl Exchange {
         match name {
             "agent" => self.printer.event(payload)?,
             "chat" => return Ok(Ending::of_chat(payload)),
+            "exec.approval.requested" => {
+                self.printer.end_line()?;
+                self.questions.asked(payload);
+            }
+            "exec.approval.resolved" => self.questions.decided(payload),
             _ => {}
         }
         Ok(None)
@@ -149,6 +165,11 @@ impl Exchange {
             self.accepted = Some(accepted);
             if self.stopped_by.is_some() {
                 self.abort(connection).await?;
+            }
+        } else if let Some(place) = self.answering.iter().position(|answering| *answering == id) {
+            self.answering.swap_remove(place);
+            if let Err(error) = result {
+                self.printer.warn(&error.to_string());
             }
         } else if Some(id) == self.waiting
             && let Ok(answer) = result

@@ -1,3 +1,4 @@
+mod authorize;
 mod bypass;
 mod everyday;
 mod laws;
