@@ -3,9 +3,10 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    agent::AgentArgs, agents::AgentsArgs, approvals::ApprovalsArgs, artifacts::ArtifactsArgs, completion::CompletionArgs, config::ConfigArgs,
-    doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs, health::HealthArgs, logs::LogsArgs, models::ModelsArgs,
-    sandbox::SandboxArgs, sessions::SessionsArgs, status::StatusArgs,
+    agent::AgentArgs, agents::AgentsArgs, approvals::ApprovalsArgs, artifacts::ArtifactsArgs,
+    completion::CompletionArgs, config::ConfigArgs, doctor::DoctorArgs, fs::FsArgs, gateway::GatewayArgs,
+    health::HealthArgs, logs::LogsArgs, models::ModelsArgs, sandbox::SandboxArgs, sessions::SessionsArgs,
+    status::StatusArgs,
 };
 
 /// A personal AI agent gateway in one binary.

@@ -182,7 +182,7 @@ impl Runtime {
                 exec: Some(Arc::new(self.commands(prepared, commands))),
                 approver: Arc::new(RunApprover {
                     runtime: self.clone(),
-                    timeout: Duration::from_secs(agent.tools.exec.approval_timeout_seconds),
+                    timeout: Duration::from_secs(prepared.tools.exec.approval_timeout_seconds),
                 }),
                 ..ToolContext::for_files(files)
             },

@@ -58,8 +58,8 @@
 
 mod admission;
 pub mod agent_loop;
-pub mod artifacts;
 pub mod approvals;
+pub mod artifacts;
 mod breaker;
 mod calls;
 mod drive;

@@ -2,8 +2,8 @@
 
 pub(super) mod agent;
 pub(super) mod agents;
-pub(super) mod artifacts;
 pub(super) mod approvals;
+pub(super) mod artifacts;
 pub(super) mod completion;
 pub(super) mod config;
 pub(super) mod doctor;

@@ -1,8 +1,8 @@
 //! The runtime on a real store, with the built-in offline model or with a scripted one.
 
 mod abort;
-mod artifacts;
 mod approvals;
+mod artifacts;
 mod faults;
 mod models;
 mod races;

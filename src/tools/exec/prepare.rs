@@ -59,11 +59,7 @@ pub(super) fn root(exec: &ExecContext, profile: &ExecProfile) -> PathBuf {
 }
 
 /// Prepares a request of a run.
-pub(super) async fn prepare(
-    exec: &ExecContext,
-    profile: &ExecProfile,
-    request: &Request,
-) -> Result<Prepared, Failure> {
+pub(super) async fn prepare(exec: &ExecContext, profile: &ExecProfile, request: &Request) -> Result<Prepared, Failure> {
     let mut env = exec.environment().to_vec();
     environment::extend(&mut env, &request.env)?;
     let (files, workdir) = (exec.files.clone(), request.workdir.clone());
