@@ -43,16 +43,14 @@ impl Strip {
                     Place::Text
                 }
                 // Backspace and bell leave nothing to see.
-                (Place::Text, '\u{7}' | '\u{8}')
-                | (Place::Sequence, '\u{7}' | '\u{9c}' | '\n')
-                | (Place::SequenceEscape, '\\') => Place::Text,
-                (Place::Text, character) => {
+                (Place::Text, character) if !matches!(character, '\u{7}' | '\u{8}') => {
                     plain.push(character);
                     Place::Text
                 }
                 (Place::Sequence, '\u{1b}') => Place::SequenceEscape,
-                (Place::Sequence | Place::SequenceEscape, _) => Place::Sequence,
-                (Place::Escape | Place::Control, _) => Place::Text,
+                (Place::Sequence, character) if !matches!(character, '\u{7}' | '\u{9c}' | '\n') => Place::Sequence,
+                (Place::SequenceEscape, character) if character != '\\' => Place::Sequence,
+                _ => Place::Text,
             };
         }
         clean(&plain)
