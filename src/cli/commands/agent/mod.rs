@@ -52,8 +52,8 @@ pub(crate) struct AgentArgs {
     /// Files for this message, if narrower than the agent's: disk, vfs-scratch, vfs-only.
     #[arg(long, value_name = "MODE")]
     fs_mode: Option<String>,
-    /// Keep what the model is sent and answers (openclaw artifacts).
-    #[arg(long)]
+    /// Keep what the model is sent and answers. Told of by `openclaw artifacts --help`.
+    #[arg(long, hide = true)]
     trajectory: bool,
     /// Run the turn in this process even if a gateway could.
     #[arg(long)]
