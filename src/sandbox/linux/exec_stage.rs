@@ -25,6 +25,10 @@ use super::{hygiene, limits, restrict};
 use crate::sandbox::frames::{Frame, FrameKind, read_frame, read_json, write_json};
 use crate::sandbox::{Guarantee, Stdin};
 
+/// What Landlock does not cover, and only this user may do.
+const ROOT_REMARK: &str =
+    "without namespaces a command of the root user can change the modes and times of all files of root";
+
 /// What the supervisor tells the stage.
 #[derive(Debug, Serialize, Deserialize)]
 struct ExecSetup {
@@ -153,7 +157,11 @@ fn become_command(control: &mut UnixStream) -> Result<std::convert::Infallible, 
     let rules = restrict::view(&setup).rules_on_host(&facts, &private, &own);
     let mut status = restrict::open_status()?;
     let clean = hygiene::nothing_inheritable(Path::new("/proc/self")).unwrap_or(false);
-    let bounds = limits::inside(&setup.limits, setup.accounted, false, restrict::is_kernel_root())?;
+    let root = restrict::is_kernel_root();
+    let mut bounds = limits::inside(&setup.limits, setup.accounted, false, root)?;
+    if root {
+        bounds.notes.push(ROOT_REMARK.into());
+    }
     let enforced = restrict::give_up(&rules, setup.network)?;
     let mut granted = restrict::read_back(&mut status, enforced, setup.network)?.or(bounds.granted);
     drop(status);

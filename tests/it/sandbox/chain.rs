@@ -242,3 +242,83 @@ async fn the_permissions_of_new_files_are_the_usual_ones() {
     let mode = std::fs::metadata(workspace.path().join("file")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
 }
+
+/// Skipped with a word where bubblewrap is not installed: nothing of ours depends on it.
+#[tokio::test]
+async fn bubblewrap_gives_the_same_view() {
+    let found = match openclaw::sandbox::linux::bwrap::find() {
+        Ok(found) => found,
+        Err(why) => return eprintln!("not tried: {why}"),
+    };
+    let workspace = tempfile::tempdir().expect("a directory");
+    let policy = SandboxSpec { backend: Some(Backend::Bubblewrap), ..strict(workspace.path()) };
+    let (report, inside) = probe(&policy, "/.init").await;
+    assert_eq!(allowed(&inside), Vec::<&str>::new(), "{inside:#?}");
+    assert_eq!(Guarantees::ALL.without(report.granted).without(bounds()), Guarantees::EMPTY);
+    let ended =
+        run(&policy, "pwd; echo x > file; id -u; cat /proc/1/environ; ls /dev/shm; cat /etc/passwd | wc -l").await;
+    assert_eq!(ended.stdout(), format!("{}\n1000\n3\n", workspace.path().display()), "{}", ended.stderr());
+    assert!(workspace.path().join("file").exists());
+    if found.version < (0, 12) {
+        std::fs::create_dir(workspace.path().join("kept")).expect("a directory");
+        let policy = SandboxSpec { backend: Some(Backend::Bubblewrap), ..protecting(workspace.path(), &["kept"]) };
+        let refused = sandbox().start(&policy, shell("true"), None).await;
+        assert!(refused.is_err(), "an old bubblewrap makes no mount points below what an attacker can write");
+    }
+}
+
+/// System calls by number, as a program without a C library would make them. `syscall` of Perl gives -1 and sets the error.
+#[cfg(target_arch = "x86_64")]
+const RAW_CALLS: [(&str, &str, i32); 14] = [
+    ("ptrace", "101, 0, 0, 0, 0", 1),
+    ("ptrace by its x32 number", "101 | 0x40000000, 0, 0, 0, 0", 1),
+    ("unshare", "272, 0", 1),
+    ("setns", "308, -1, 0", 1),
+    ("kcmp", "312, $$, $$, 0, 0, 0", 1),
+    ("process_vm_readv", "310, $$, 0, 0, 0, 0, 0", 1),
+    ("keyctl", "250, 0, -3, 0", 1),
+    ("io_uring_setup", "425, 0, 0", 1),
+    ("clone3", "435, 0, 0", 38),
+    ("clone with a new user namespace", "56, 0x10000000, 0, 0, 0, 0", 1),
+    ("terminal injection", "16, 0, 0x5412, 0", 1),
+    ("terminal injection with a high bit set", "16, 0, 0x5412 | (1 << 32), 0", 1),
+    ("an Internet socket pair", "53, 2, 1, 0, 0", 1),
+    ("a kernel crypto socket", "41, 38, 5, 0", 1),
+];
+
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn raw_system_calls_are_refused_by_their_numbers() {
+    if !Path::new("/usr/bin/perl").exists() {
+        return eprintln!("not tried: there is no perl to make the calls");
+    }
+    let workspace = tempfile::tempdir().expect("a directory");
+    for policy in [strict(workspace.path()), landlock(workspace.path())] {
+        for (name, arguments, error) in RAW_CALLS {
+            let script = format!("$r = syscall({arguments}); print $r == -1 ? $!+0 : 0;");
+            let mut child = sandbox().start(&policy, command(&["perl", "-e", &script]), None).await.expect("it starts");
+            let inside = collect(&mut child).await.expect("it ends").stdout();
+            assert_eq!(inside, error.to_string(), "{name} with {:?}", policy.backend);
+            // A clone would make a second Perl, and what keys and rings allow depends on the machine.
+            if ["clone with a new user namespace", "io_uring_setup", "keyctl"].contains(&name) {
+                continue;
+            }
+            let mut outside = std::process::Command::new("perl");
+            let outside = outside.args(["-e", &script]).stdin(std::process::Stdio::null()).output().expect("perl runs");
+            assert_ne!(String::from_utf8_lossy(&outside.stdout), inside, "{name}: the control");
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn threads_start_although_clone3_is_hidden() {
+    let workspace = tempfile::tempdir().expect("a directory");
+    // xargs starts processes; sort starts threads when told to.
+    let ended = run(
+        &strict(workspace.path()),
+        "seq 100000 | sort --parallel=2 -S 1M -n | tail -n 1; seq 3 | xargs -P 3 -n 1 true && echo fine",
+    )
+    .await;
+    assert_eq!(ended.stdout(), "100000\nfine\n", "{}", ended.stderr());
+}

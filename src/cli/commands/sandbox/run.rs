@@ -13,7 +13,7 @@ use crate::cli::error::{Outcome, Stop};
 use crate::cli::signals::{Signal, Signals};
 use crate::config::SandboxSettings;
 use crate::core::{Error, ErrorKind, Result};
-use crate::fs::{HostCapabilityFs, HostFsOptions, ScanBounds};
+use crate::fs::{HostCapabilityFs, HostFsOptions, ProtectedScan, ScanBounds, protected_changes};
 use crate::runtime::explain::sandbox;
 use crate::runtime::files::private_paths;
 use crate::sandbox::{
@@ -80,15 +80,15 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Outcome {
         Err(error) => return refused(context, error),
     };
     let private = private_paths(&context.paths, &config.path);
-    let spec = match &args.workspace {
-        None => profile.on_virtual_files(),
+    let (spec, guard) = match &args.workspace {
+        None => (profile.on_virtual_files(), None),
         Some(directory) => {
             let path = context.load.cwd.join(directory);
             let options =
                 HostFsOptions { protected: private, protect: settings.protect.clone(), ..HostFsOptions::default() };
             let files = HostCapabilityFs::open_with(&path, &options).map_err(Error::from)?;
-            let existing = files.protected_existing(ScanBounds::default()).map_err(Error::from)?.existing;
-            profile.on_host(path, existing)
+            let before = files.protected_existing(ScanBounds::default()).map_err(Error::from)?;
+            (profile.on_host(path, before.existing.clone()), Some((files, before)))
         }
     };
     let tools = &config.view.default_agent().tools;
@@ -100,13 +100,30 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Outcome {
         timeout: args.timeout.map(Duration::from_secs),
     };
     let sandbox = sandbox(&context.paths, &config);
-    match super::runtime()?.block_on(pass_through(&sandbox, &spec, command))? {
+    let ended = super::runtime()?.block_on(pass_through(&sandbox, &spec, command))?;
+    if let Some((files, before)) = &guard {
+        tell_tampering(files, before)?;
+    }
+    match ended {
         Ok(exit) => match code(&exit) {
             0 => Ok(()),
             code => Err(Stop::Code(code)),
         },
         Err(error) => refused(context, error),
     }
+}
+
+/// What does not exist cannot be made read-only: protected files that the command made are told instead.
+fn tell_tampering(files: &HostCapabilityFs, before: &ProtectedScan) -> Result<(), Stop> {
+    let after = files.protected_existing(ScanBounds::default()).map_err(Error::from)?;
+    for change in protected_changes(before, &after) {
+        write(std::io::stderr().lock(), format!("openclaw: protected: {change}\n").as_bytes())?;
+    }
+    if before.truncated {
+        let remark = "openclaw: the workspace is too large to look for all protected files in it\n";
+        write(std::io::stderr().lock(), remark.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn refused(context: &Context, error: SandboxError) -> Outcome {

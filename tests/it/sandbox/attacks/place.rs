@@ -94,8 +94,8 @@ impl Place {
             let text = if name.ends_with(".json") { "{}".to_owned() } else { format!("{CANARY}\n") };
             std::fs::write(at(name), text).expect("a file");
         }
-        std::fs::copy(env!("CARGO_BIN_EXE_openclaw"), at("bin/openclaw")).expect("a copy of the program");
-        std::fs::copy(attacker(), at("workspace/attacker")).expect("a copy of the attacker");
+        copy(env!("CARGO_BIN_EXE_openclaw").as_ref(), &at("bin/openclaw"));
+        copy(attacker(), &at("workspace/attacker"));
         let abstract_name = format!("attacked-{}", home.path().display());
         let address = SocketAddr::from_abstract_name(abstract_name.as_bytes()).expect("a name");
         let place = Self {
@@ -241,6 +241,11 @@ pub(super) fn careless() -> impl Iterator<Item = (&'static str, &'static str)> {
     ]
     .into_iter()
     .map(|name| (name, CANARY))
+}
+
+/// By another process: a program that this one has open for writing, be it in a child that was started that very moment, cannot be run.
+pub(super) fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().expect("cp").success());
 }
 
 fn give(path: &Path) {

@@ -44,7 +44,7 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
     {
         denied("A1", format!("read|{home}/{name}"));
     }
-    denied("A1", format!("list|{home}"));
+    denied("A1", format!("list|{home}/other-workspace"));
     denied("A1", format!("stat|{home}/secret"));
     for path in ["/usr/attacked", "/etc/attacked", "/var/spool/cron/attacked", "/opt/attacked", "/attacked"] {
         denied("A2", format!("create|{path}"));
@@ -123,7 +123,7 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
     ] {
         denied("A18", probe.into());
     }
-    for path in ["/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/vda", "/proc/kcore", "/proc/kmsg"] {
+    for path in ["/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/vda", "/proc/kcore"] {
         denied("A18", format!("read|{path}"));
     }
     denied("A19", "io-uring".into());
@@ -150,6 +150,7 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
     };
     rows.extend([
         none("A18", format!("mknod-disk|{workspace}")),
+        none("A18", "bytes|/proc/kmsg".into()),
         none("A18", "init-module".into()),
         none("A18", "kexec".into()),
         none("A20", "x32-socket".into()),
