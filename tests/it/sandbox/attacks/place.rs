@@ -51,7 +51,7 @@ pub(super) fn users() -> Vec<Who> {
     if is_root() {
         vec![Who::Root, Who::Nobody]
     } else {
-        println!("not root: only the rows of an ordinary user are run");
+        eprintln!("not root: only the rows of an ordinary user are run");
         vec![Who::Nobody]
     }
 }
