@@ -58,7 +58,7 @@ fn meaning(mut patch: Patch) -> Patch {
     for section in &mut patch.sections {
         section.line = 0;
         if let Action::Update { chunks, .. } = &mut section.action {
-            for chunk in &mut chunks {
+            for chunk in chunks {
                 chunk.line = 0;
             }
         }
