@@ -91,7 +91,7 @@ impl Place {
             "state/state/openclaw.sqlite-wal",
             "state/openclaw.json",
         ] {
-            let text = if name.ends_with(".json") { "{}".to_owned() } else { format!("{CANARY}\n") };
+            let text = if name.contains("openclaw.json") { "{}".to_owned() } else { format!("{CANARY}\n") };
             std::fs::write(at(name), text).expect("a file");
         }
         copy(env!("CARGO_BIN_EXE_openclaw").as_ref(), &at("bin/openclaw"));
