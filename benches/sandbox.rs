@@ -94,7 +94,7 @@ async fn run(sandbox: &Sandbox, variant: &Variant, workspace: &Path) -> Result<D
         cwd: PathBuf::new(),
         env: Vec::new(),
         stdin: Stdin::Null,
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
     };
     let begun = Instant::now();
     let finished = sandbox.run(&spec, command, None, |_, _| {}, &CancellationToken::new()).await?;

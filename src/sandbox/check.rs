@@ -60,7 +60,7 @@ pub(super) fn command(command: &CommandSpec) -> Result<(), SandboxError> {
     let odd = |name: &[u8]| name.is_empty() || name.contains(&b'=') || name.contains(&0);
     if let Some((name, _)) = command.env.iter().find(|(name, _)| odd(name.as_encoded_bytes())) {
         return Err(refuse(
-            format!("{name:?} cannot be the name of a variable"),
+            format!("{} cannot be the name of a variable", name.display()),
             "names of variables are not empty and have no =",
         ));
     }

@@ -182,7 +182,7 @@ impl FrameDecoder {
     }
 
     /// The next whole frame.
-    pub fn next(&mut self) -> io::Result<Option<Frame>> {
+    pub fn frame(&mut self) -> io::Result<Option<Frame>> {
         let rest = &self.buffer[self.taken..];
         let Some(header) = rest.first_chunk::<HEADER>() else { return Ok(None) };
         let (length, kind) = parse_header(*header)?;
@@ -246,7 +246,7 @@ mod tests {
             while !rest.is_empty() {
                 let (piece, behind) = rest.split_at(sizes.next().unwrap().min(rest.len()));
                 decoder.push(piece);
-                while let Some(frame) = decoder.next().unwrap() {
+                while let Some(frame) = decoder.frame().unwrap() {
                     got.push(frame.payload);
                 }
                 rest = behind;

@@ -5,6 +5,8 @@
 
 mod check;
 mod child;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+mod elsewhere;
 mod error;
 mod exit;
 pub mod frames;

@@ -190,7 +190,7 @@ impl Decoder {
         if !self.out.text.is_empty() && !self.out.text.ends_with('\n') {
             self.out.text.push('\n');
         }
-        self.out.text.push_str(&format!("[… {omitted} bytes omitted …]\n"));
+        self.out.text.extend(["[… ", &omitted.to_string(), " bytes omitted …]\n"]);
     }
 
     fn finish(mut self) -> Text {

@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use super::check;
 use super::child::SandboxedChild;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+use super::elsewhere::Backends;
 use super::error::SandboxError;
+#[cfg(target_os = "linux")]
 use super::host::Backends;
 use super::level::SandboxLevel;
+#[cfg(target_os = "macos")]
+use super::macos::Backends;
 use super::probe::Probe;
 use super::projection::Projection;
 use super::report::Backend;

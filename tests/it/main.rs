@@ -22,6 +22,7 @@ mod cli_gateway;
 mod cli_output;
 mod cli_sandbox;
 mod cli_sessions;
+mod exec_approvals;
 mod exec_tools;
 mod fuzz;
 mod host_files;

@@ -176,7 +176,6 @@ impl HostCapabilityFs {
                 self.protected.verdict(&names())
             };
             let below = verdict.is_some_and(|verdict| verdict.below) || (control && last == "hooks");
-            let path = directory.path.join(name);
             let mut is_directory = *kind == Some(Type::Directory);
             if directory.inside || verdict.is_some() || control || kind.is_none() {
                 // Gone meanwhile.
@@ -184,6 +183,7 @@ impl HostCapabilityFs {
                 is_directory = meta.kind == EntryKind::Directory;
                 // A directory that is protected in parts is found by its parts.
                 let counts = directory.inside || ((verdict.is_some() || control) && (below || !is_directory));
+                let path = directory.path.join(name);
                 if counts {
                     scan.fingerprint.insert(path.clone(), Fingerprint::of(&meta));
                 }
@@ -191,14 +191,14 @@ impl HostCapabilityFs {
                     if verdict.is_some_and(|verdict| verdict.access == Access::ReadAndWrite) {
                         scan.secret.push(path.clone());
                     }
-                    scan.existing.push(path.clone());
+                    scan.existing.push(path);
                 }
             }
             if is_directory && !(is_repository && git::DATA.contains(&last.as_str())) {
                 if directory.depth + 1 >= bounds.max_depth {
                     scan.truncated = true;
                 } else {
-                    let (names, inside) = (names(), directory.inside || below);
+                    let (path, names, inside) = (directory.path.join(name), names(), directory.inside || below);
                     queue.push_back(Pending { path, names, inside, depth: directory.depth + 1 });
                 }
             }

@@ -824,3 +824,26 @@ fn a_set_of_changes_is_one_revision_or_nothing() {
     assert_eq!(files.node(&path("moved/there"), &Moment::Now).unwrap().mode, 0o755);
     assert_eq!(apply(&[]), "ok");
 }
+
+#[test]
+fn a_full_disk_is_told_and_leaves_the_files_as_they_were() {
+    let place = Place::new();
+    let files = place.files();
+    put(&files, "a", "kept");
+    let pages = |limit: i64| {
+        let sql = format!("PRAGMA max_page_count = {limit}");
+        place
+            .store
+            .write_blocking(move |tx| Ok(tx.connection().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()))
+            .unwrap()
+    };
+    // Less than there is means: no more than there is.
+    pages(1);
+    for size in [600_000, 3_000_000] {
+        assert_eq!(code(files.write_with(&path("b/c"), &large(size), &PARENTS)), "no_space");
+    }
+    assert_eq!((revision(&files), all(&files, &Moment::Now).as_str()), (1, "a=kept"));
+    pages(1_000_000);
+    files.write_with(&path("b/c"), &large(3_000_000), &PARENTS).unwrap();
+    assert_eq!(revision(&files), 2);
+}

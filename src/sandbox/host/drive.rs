@@ -27,7 +27,7 @@ const PIECE: usize = 16 * 1024;
 const OUTGOING: usize = 256 * 1024;
 
 /// How long a supervisor may look for changes without sending one.
-const SCAN_TIME: Duration = Duration::from_secs(60);
+const SCAN_TIME: Duration = Duration::from_mins(1);
 
 /// A started command and everything that belongs to it.
 pub(super) struct Drive {
@@ -134,13 +134,13 @@ impl Progress {
             _ = outer.ended(), if !self.outer_ended => Happened::OuterEnded,
         };
         match happened {
-            Happened::Room if self.outer_ended => self.backstop = Some(Instant::now() + PATIENCE),
-            Happened::Room => {}
             // What is in the pipes behind the end is wanted; only silence counts as a pipe that is held open.
-            Happened::Output(stream) if self.drive.outlet.take(stream) && self.outer_ended => {
-                self.backstop = Some(Instant::now() + PATIENCE);
+            Happened::Room => self.heard(),
+            Happened::Output(stream) => {
+                if self.drive.outlet.take(stream) {
+                    self.heard();
+                }
             }
-            Happened::Output(_) => {}
             Happened::Control => self.converse(),
             Happened::Request(request) => self.request(request),
             Happened::Kill => self.kill(),
@@ -149,15 +149,23 @@ impl Progress {
         }
     }
 
+    /// Output went on its way.
+    fn heard(&mut self) {
+        if self.outer_ended {
+            self.backstop = Some(Instant::now() + PATIENCE);
+        }
+    }
+
     /// Sends what the connection takes and reads what it has.
     fn converse(&mut self) {
-        if self.speak().is_err() | self.listen().is_err() {
+        self.speak();
+        if self.listen().is_err() {
             self.hung_up();
         }
     }
 
-    fn speak(&mut self) -> io::Result<()> {
-        let Some(control) = &self.drive.control else { return Ok(()) };
+    fn speak(&mut self) {
+        let Some(control) = &self.drive.control else { return };
         while !self.outgoing.is_empty() {
             let (front, _) = self.outgoing.as_slices();
             match control.try_write(front) {
@@ -167,7 +175,6 @@ impl Progress {
                 Err(_) => self.outgoing.clear(),
             }
         }
-        Ok(())
     }
 
     /// An error is the end of the connection, in whatever way.
@@ -188,7 +195,7 @@ impl Progress {
 
     fn understand(&mut self) {
         loop {
-            match self.drive.decoder.next() {
+            match self.drive.decoder.frame() {
                 Ok(Some(frame)) => self.hear(&frame),
                 Ok(None) => return,
                 Err(error) => return self.fail(format!("it broke the protocol: {error}")),
@@ -313,7 +320,7 @@ impl Progress {
         }
         if let Some(group) = &self.drive.group {
             // dropped: what it could have ended, the end of the namespace or of the session ends
-            let _ = group.kill();
+            drop(group.kill());
         }
         self.backstop = Some(Instant::now() + PATIENCE);
     }

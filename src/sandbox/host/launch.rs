@@ -45,7 +45,7 @@ pub(super) async fn launch(
     if let Some((group, bounded)) = &group {
         plan.account(group, *bounded);
     }
-    let mut launch = begin(&means.spawner).await.map_err(|error| failure("start the stage", error))?;
+    let mut launch = begin(&means.spawner).await.map_err(|error| failure("start the stage", &error))?;
     let ready = in_time(launch.set_up(&plan)).await?;
     let changes = match projection {
         Some(projection) => {
@@ -94,7 +94,7 @@ pub(super) async fn launch(
 async fn in_time<T>(step: impl Future<Output = Result<T, SandboxError>>) -> Result<T, SandboxError> {
     match tokio::time::timeout(SETUP_TIME, step).await {
         Ok(answer) => answer,
-        Err(_) => Err(failure("set up", format!("there was no answer for {} s", SETUP_TIME.as_secs()))),
+        Err(_) => Err(failure("set up", &format_args!("there was no answer for {} s", SETUP_TIME.as_secs()))),
     }
 }
 
@@ -116,7 +116,7 @@ impl Drop for HangUp {
     fn drop(&mut self) {
         if let Some(control) = &self.0 {
             // dropped: the peer was quicker
-            let _ = control.shutdown(std::net::Shutdown::Both);
+            drop(control.shutdown(std::net::Shutdown::Both));
         }
     }
 }
@@ -165,7 +165,7 @@ async fn send(control: UnixStream, projection: Projection) -> Result<Sent, Sandb
     })
 }
 
-fn failure(stage: &str, message: impl ToString) -> SandboxError {
+fn failure(stage: &str, message: &dyn std::fmt::Display) -> SandboxError {
     SandboxError::Setup { stage: stage.to_owned(), message: message.to_string() }
 }
 
@@ -199,7 +199,7 @@ impl Launch {
         let ready: Ready = self.expect(FrameKind::Ready, plan).await?;
         let missing = plan.setup.required.without(ready.granted);
         if !missing.is_empty() {
-            return Err(failure("verify", format!("{missing} is required and does not hold")));
+            return Err(failure("verify", &format_args!("{missing} is required and does not hold")));
         }
         Ok(ready)
     }
@@ -225,9 +225,9 @@ impl Launch {
     }
 
     async fn frame(&mut self) -> io::Result<Option<Frame>> {
-        let mut buffer = [0; 8192];
+        let mut buffer = vec![0; 8192];
         loop {
-            if let Some(frame) = self.decoder.next()? {
+            if let Some(frame) = self.decoder.frame()? {
                 return Ok(Some(frame));
             }
             match self.control.read(&mut buffer).await {
@@ -249,7 +249,7 @@ impl Launch {
         let printed = String::from_utf8_lossy(&printed[..count]);
         let printed = printed.trim();
         let separator = if printed.is_empty() { "" } else { ": " };
-        failure("start the stage", format!("it ended without an answer ({status}){separator}{printed}"))
+        failure("start the stage", &format_args!("it ended without an answer ({status}){separator}{printed}"))
     }
 }
 

@@ -40,7 +40,7 @@ impl Outer {
     pub(super) fn kill(&mut self) {
         if let Some(child) = &mut self.child {
             // dropped: the only error is that it has been reaped
-            let _ = child.kill();
+            drop(child.kill());
         }
     }
 

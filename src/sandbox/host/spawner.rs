@@ -55,7 +55,7 @@ impl Spawner {
     /// Reaps a stage that nobody waits for any more.
     pub(super) fn abandon(&self, child: Child) {
         // dropped: without a thread nothing was started, so there is nothing to reap either
-        let _ = self.submit(Job::Reap(child));
+        drop(self.submit(Job::Reap(child)));
     }
 
     fn submit(&self, job: Job) -> io::Result<()> {
@@ -77,14 +77,12 @@ fn work(program: &Path, jobs: &mpsc::Receiver<Job>) {
     let mut open = true;
     while open || !abandoned.is_empty() {
         abandoned.retain_mut(Abandoned::runs);
-        let job = if !open {
+        if !open {
             std::thread::park_timeout(REAP_EVERY);
             continue;
-        } else if abandoned.is_empty() {
-            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            jobs.recv_timeout(REAP_EVERY)
-        };
+        }
+        let patience = if abandoned.is_empty() { Duration::MAX } else { REAP_EVERY };
+        let job = jobs.recv_timeout(patience);
         match job {
             Ok(Job::Start { ends, answer }) => {
                 // A start that was given up meanwhile comes back.
@@ -114,7 +112,7 @@ impl Abandoned {
         if Instant::now() >= self.deadline {
             super::sweep::kill_session(self.child.id());
             // dropped: the only error is that it has been reaped
-            let _ = self.child.kill();
+            drop(self.child.kill());
         }
         matches!(self.child.try_wait(), Ok(None))
     }

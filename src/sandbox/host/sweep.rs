@@ -20,7 +20,7 @@ pub(super) fn kill_session(outer: u32) {
             if process_stat(pid).is_some_and(|stat| stat.session == session && !stat.ended) {
                 found = true;
                 // dropped: it has ended meanwhile
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or(());
             }
         }
         if !found {

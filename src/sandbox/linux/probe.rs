@@ -66,7 +66,7 @@ const ATTEMPTS: [(&str, Guarantee, Try); 26] = [
     ("set the core dump handler", Guarantee::FsWriteConfined, || open_for_writing("/proc/sys/kernel/core_pattern")),
     ("set the module loader", Guarantee::FsWriteConfined, || open_for_writing("/proc/sys/kernel/modprobe")),
     ("press the magic keys", Guarantee::FsWriteConfined, || open_for_writing("/proc/sysrq-trigger")),
-    ("read the supervisor's environment", Guarantee::EnvClean, || std::fs::read("/proc/1/environ").map(drop)),
+    ("read the supervisor's environment", Guarantee::EnvClean, supervisor_environment),
     ("use an inherited file", Guarantee::EnvClean, inherited_file),
     ("see other processes", Guarantee::PidsHidden, other_processes),
     ("signal other processes", Guarantee::SignalsConfined, signal_others),
@@ -98,6 +98,11 @@ fn denied(what: &str) -> io::Error {
 
 fn temporary(name: &str) -> std::path::PathBuf {
     std::env::temp_dir().join(format!(".openclaw-probe-{}-{name}", std::process::id()))
+}
+
+fn supervisor_environment() -> io::Result<()> {
+    let variables = std::fs::read(format!("/proc/{}/environ", getppid()))?;
+    if variables.is_empty() { Err(denied("there is nothing in it")) } else { Ok(()) }
 }
 
 fn inherited_file() -> io::Result<()> {

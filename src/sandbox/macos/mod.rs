@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `profile` | the text of the profile and its parameters |
 //! | `plan` | the whole command line: profile, parameters, a shell that sets limits, the command |
+//! | `backends` | what is claimed and what is refused |
+//! | `drive` | the task beside a command: output, input, time |
 //! | `process` | start it in a process group of its own, and kill the group |
 //!
 //! What is claimed, and what not ([`claims`]):
@@ -26,11 +28,17 @@
 //!
 //! The levels `relaxed` and `strict` are therefore refused unless the configuration allows these guarantees to be missing.
 
+#[cfg(any(target_os = "macos", all(test, unix)))]
+mod backends;
+#[cfg(any(target_os = "macos", all(test, unix)))]
+mod drive;
 mod plan;
 #[cfg(any(target_os = "macos", all(test, unix)))]
 mod process;
 mod profile;
 
+#[cfg(target_os = "macos")]
+pub(super) use backends::Backends;
 pub use plan::{SeatbeltPlan, claims, plan};
 #[cfg(any(target_os = "macos", all(test, unix)))]
 pub use process::{SeatbeltChild, spawn};

@@ -47,12 +47,12 @@ impl Children {
     pub(super) fn signal(&self, signal: Signal) {
         if self.init {
             // dropped: ESRCH, there is nobody
-            let _ = kill(Pid::from_raw(-1), signal);
+            kill(Pid::from_raw(-1), signal).unwrap_or(());
             return;
         }
         for pid in descendants() {
             // dropped: ESRCH, it has ended; EPERM, it has other rights, and `end` tells
-            let _ = kill(Pid::from_raw(pid), signal);
+            kill(Pid::from_raw(pid), signal).unwrap_or(());
         }
     }
 
@@ -82,7 +82,7 @@ impl Children {
                 return false;
             }
             // dropped: an early return makes the next round come early
-            let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], ROUND);
+            poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], ROUND).unwrap_or(0);
             while let Ok(Some(_)) = signals.read_signal() {}
         }
     }

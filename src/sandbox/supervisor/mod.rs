@@ -51,12 +51,12 @@ pub(super) fn run(mut control: UnixStream) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Failed(failure)) => {
             // dropped: when the gateway is not there any more nobody is to be told
-            let _ = write_json(&mut control, FrameKind::Failed, &failure);
+            drop(write_json(&mut control, FrameKind::Failed, &failure));
             ExitCode::FAILURE
         }
         Err(Stop::NotStarted(failure)) => {
             // dropped: as above
-            let _ = write_json(&mut control, FrameKind::StartFailed, &failure);
+            drop(write_json(&mut control, FrameKind::StartFailed, &failure));
             ExitCode::FAILURE
         }
     }
@@ -187,11 +187,11 @@ fn locate(setup: &SupervisorSetup) -> Result<(PathBuf, PathBuf), StartFailed> {
         return Err(StartFailed { message: "the command is empty".into(), not_found: true });
     };
     let directory = program::directory(setup)?;
-    // The stage that restricts itself knows what this name stands for; here there is no such file.
-    let path = if name == INIT && setup.backend == Backend::Landlock {
-        INIT.into()
-    } else {
-        program::find(name, &setup.env, &directory)?
+    let path = match setup.backend {
+        // Where the host's root is in sight there is no file of this name. The stage that restricts itself knows what it stands for.
+        Backend::Landlock if name == INIT => INIT.into(),
+        Backend::Plain if name == INIT => "/proc/self/exe".into(),
+        _ => program::find(name, &setup.env, &directory)?,
     };
     Ok((path, directory))
 }

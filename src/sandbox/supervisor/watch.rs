@@ -138,7 +138,7 @@ impl<'a> Watch<'a> {
                 Ok(count) => {
                     self.decoder.push(&buffer[..count]);
                     loop {
-                        match self.decoder.next() {
+                        match self.decoder.frame() {
                             Ok(Some(frame)) if self.act(frame.kind, &frame.payload) => {}
                             Ok(None) => break,
                             Ok(Some(_)) | Err(_) => return false,

@@ -143,7 +143,7 @@ static int probe(char *name, char *a, char *b) {
   if (!strcmp(name, "unlink")) return worked(unlink(a));
   if (!strcmp(name, "rename")) return worked(rename(a, b));
   if (!strcmp(name, "link")) return worked(link(a, b));
-  if (!strcmp(name, "mkdir")) { int r = mkdir(a, 0700); return worked(r); }
+  if (!strcmp(name, "mkdir")) { int r = mkdir(a, 0700); if (!r) rmdir(a); return worked(r); }
   if (!strcmp(name, "bytes")) { char one; int fd = open(a, O_RDONLY | O_NONBLOCK); return worked(fd < 0 ? -1 : read(fd, &one, 1) - 1); }
   if (!strcmp(name, "contains")) return has(a, b);
   if (!strcmp(name, "environ")) return every_process("environ", a);

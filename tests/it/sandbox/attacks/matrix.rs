@@ -143,7 +143,9 @@ fn without_user_namespaces_nothing_is_promised_that_does_not_hold() {
         let metadata = |row: &Row| {
             ["stat|", "chmod|", "utime|", "setxattr|", "chown|"].iter().any(|name| row.probe.starts_with(name))
         };
-        let rows: Vec<Row> = rows.into_iter().filter(|row| !metadata(row)).collect();
+        // There is no private `/tmp` (TMPDIR names a directory instead) and no `/proc`.
+        let absent = |row: &Row| ["create|/tmp/made", "read|/proc/self/status"].contains(&row.probe.as_str());
+        let rows: Vec<Row> = rows.into_iter().filter(|row| !metadata(row) && !absent(row)).collect();
         let results = confined(&place, "relaxed", &[], &rows).expect("relaxed runs");
         let (line, wrong) =
             judge(&format!("{who:?}, relaxed, no user namespaces"), &rows, &control, &results, |row| row.relaxed);
