@@ -81,7 +81,12 @@ async fn measure(binary: PathBuf, rounds: usize) {
 async fn run(sandbox: &Sandbox, variant: &Variant, workspace: &Path) -> Result<Duration, SandboxError> {
     let spec = SandboxSpec {
         level: variant.level,
-        workspace: Workspace::Host { path: workspace.to_owned(), writable: true, protected: Vec::new() },
+        workspace: Workspace::Host {
+            path: workspace.to_owned(),
+            writable: true,
+            protected: Vec::new(),
+            hidden: Vec::new(),
+        },
         mounts: Vec::new(),
         network: false,
         limits: Limits::default(),

@@ -22,7 +22,7 @@ pub(super) fn spec(spec: &SandboxSpec, forbidden: &[PathBuf]) -> Result<SandboxS
     // Without confinement there is nothing that a path could open.
     let confined = spec.level != SandboxLevel::None;
     checked.network &= spec.level != SandboxLevel::Strict;
-    if let Workspace::Host { path, writable, protected } = &mut checked.workspace {
+    if let Workspace::Host { path, writable, protected, hidden } = &mut checked.workspace {
         *path = real(path, "workspace")?;
         if !path.is_dir() {
             return Err(refuse(
@@ -33,7 +33,7 @@ pub(super) fn spec(spec: &SandboxSpec, forbidden: &[PathBuf]) -> Result<SandboxS
         if confined {
             reachable(path, *writable, "workspace", forbidden)?;
         }
-        if let Some(path) = protected.iter().find(|path| !is_plain(path)) {
+        if let Some(path) = protected.iter().chain(hidden.iter()).find(|path| !is_plain(path)) {
             return Err(refuse(
                 format!("the protected path {} does not lie below the workspace", path.display()),
                 "name protected paths relative to the workspace, without ..",
@@ -136,7 +136,12 @@ mod tests {
     fn host(level: SandboxLevel, path: &Path) -> SandboxSpec {
         SandboxSpec {
             level,
-            workspace: Workspace::Host { path: path.to_owned(), writable: true, protected: Vec::new() },
+            workspace: Workspace::Host {
+                path: path.to_owned(),
+                writable: true,
+                protected: Vec::new(),
+                hidden: Vec::new(),
+            },
             mounts: Vec::new(),
             network: true,
             limits: Limits::default(),

@@ -40,6 +40,8 @@ pub enum Workspace {
         writable: bool,
         /// Existing files and directories below it, relative, that are read-only for the command.
         protected: Vec<PathBuf>,
+        /// Existing files and directories below it, relative, that the command may not even read: credentials.
+        hidden: Vec<PathBuf>,
     },
     /// A private memory file system at [`super::VIRTUAL_WORKSPACE`]. Its files come and go through a projection.
     Virtual,

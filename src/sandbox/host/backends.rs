@@ -97,7 +97,9 @@ impl Backends {
             }
             Backend::Landlock | Backend::Plain => match &spec.workspace {
                 Workspace::Virtual => Err("it has no private file system for virtual files".into()),
-                Workspace::Host { protected, .. } if backend == Backend::Landlock && !protected.is_empty() => {
+                Workspace::Host { protected, hidden, .. }
+                    if backend == Backend::Landlock && !(protected.is_empty() && hidden.is_empty()) =>
+                {
                     Err("it cannot protect files within a writable workspace".into())
                 }
                 Workspace::Host { .. } => Ok(None),

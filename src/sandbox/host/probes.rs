@@ -94,7 +94,7 @@ impl Probes {
         let private = private.map_err(|error| unusable(error.to_string()))?;
         let workspace = match backend {
             Backend::Landlock | Backend::Plain => {
-                Workspace::Host { path: private.0.clone(), writable: true, protected: Vec::new() }
+                Workspace::Host { path: private.0.clone(), writable: true, protected: Vec::new(), hidden: Vec::new() }
             }
             _ => Workspace::Virtual,
         };

@@ -94,6 +94,9 @@ impl Bubblewrap {
 fn below_writable(steps: &[Step]) -> Option<&Path> {
     let mut writable: Vec<&Path> = Vec::new();
     for step in steps {
+        if let Step::Mask { path } = step {
+            return Some(path);
+        }
         if let Step::Bind { path, writable: can_write, .. } | Step::Pin { path, writable: can_write } = step {
             if writable.iter().any(|above| path.starts_with(above)) {
                 return Some(path);
@@ -190,6 +193,11 @@ fn arguments(
                 add(&[word(flag), path, path]);
             }
             Step::Pin { writable, .. } => add(&[word(if *writable { "--bind" } else { "--ro-bind" }), path, path]),
+            // Asked here and not in the plan, which looks at no file.
+            Step::Mask { path: hidden } if hidden.is_dir() => {
+                add(&[word("--perms"), word("0555"), word("--tmpfs"), path])
+            }
+            Step::Mask { .. } => add(&[word("--ro-bind"), word("/dev/null"), path]),
             Step::Device { .. } | Step::Terminals => {}
         }
     }
@@ -255,8 +263,9 @@ mod tests {
     fn old_versions_are_used_only_when_asked_for_and_never_below_a_writable_directory() {
         let old = Bubblewrap { path: "/usr/bin/bwrap".into(), version: (0, 8) };
         let limits = Limits::default();
-        let plain = Workspace::Host { path: "/w".into(), writable: true, protected: Vec::new() };
-        let protected = Workspace::Host { path: "/w".into(), writable: true, protected: vec![".git".into()] };
+        let plain = Workspace::Host { path: "/w".into(), writable: true, protected: Vec::new(), hidden: Vec::new() };
+        let protected =
+            Workspace::Host { path: "/w".into(), writable: true, protected: vec![".git".into()], hidden: Vec::new() };
         assert!(old.usable(view(&plain, &[], &limits), true).is_ok());
         assert!(old.usable(view(&plain, &[], &limits), false).is_err());
         assert!(old.usable(view(&protected, &[], &limits), true).is_err());
@@ -279,7 +288,8 @@ mod tests {
 
     #[test]
     fn arguments_are_the_plan() {
-        let workspace = Workspace::Host { path: "/w".into(), writable: true, protected: vec![".git".into()] };
+        let workspace =
+            Workspace::Host { path: "/w".into(), writable: true, protected: vec![".git".into()], hidden: Vec::new() };
         let limits = Limits::default();
         let steps = view(&workspace, &[], &limits).plan(&SystemFacts::default()).unwrap();
         let list = arguments(&steps, false, Path::new("/opt/self"), |_| Ok(7)).unwrap();

@@ -76,6 +76,11 @@ pub enum Step {
     },
     /// Pseudo-terminals of its own, at `/dev/pts`.
     Terminals,
+    /// Nothing, in the place of a file or directory that is there already.
+    Mask {
+        /// Which.
+        path: PathBuf,
+    },
     /// A path that is there already, bound onto itself, so that it is a mount point and cannot be renamed or removed.
     Pin {
         /// Which.
@@ -95,6 +100,7 @@ impl Step {
             | Self::Memory { path, .. }
             | Self::Bind { path, .. }
             | Self::Device { path }
+            | Self::Mask { path }
             | Self::Pin { path, .. } => path,
             Self::Terminals => Path::new("/dev/pts"),
         }
@@ -147,6 +153,10 @@ impl View<'_> {
             steps.push(Step::Bind { path: path.into(), writable, optional: false, exact: true });
         }
         steps.extend(self.pins()?);
+        if let Workspace::Host { path: workspace, hidden, .. } = self.workspace {
+            hidden.iter().try_for_each(|path| below_workspace(path))?;
+            steps.extend(hidden.iter().map(|path| Step::Mask { path: workspace.join(path) }));
+        }
         Ok(steps)
     }
 
@@ -182,17 +192,13 @@ impl View<'_> {
 
     /// Protected paths read-only; the directories on the way to them stay where they are. The path of a mount point cannot change.
     fn pins(&self) -> Result<Vec<Step>, StageFailure> {
-        let Workspace::Host { path: workspace, writable: true, protected } = self.workspace else {
+        let Workspace::Host { path: workspace, writable: true, protected, .. } = self.workspace else {
             return Ok(Vec::new());
         };
         let mut ancestors = BTreeSet::new();
         let mut last = BTreeSet::new();
         for relative in protected {
-            let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-            if !plain || relative.as_os_str().is_empty() {
-                let text = format!("{} is not a plain path below the workspace", relative.display());
-                return Err(StageFailure::new("protected paths", text));
-            }
+            below_workspace(relative)?;
             last.insert(relative.as_path());
             ancestors.extend(relative.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty()));
         }
@@ -241,6 +247,15 @@ impl View<'_> {
     }
 }
 
+fn below_workspace(relative: &Path) -> Result<(), StageFailure> {
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if plain && !relative.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let text = format!("{} is not a plain path below the workspace", relative.display());
+    Err(StageFailure::new("protected paths", text))
+}
+
 /// Whether a host path can be put into the new root at its own place.
 fn bindable(path: &Path) -> Result<(), StageFailure> {
     let refuse = |why: &str| Err(StageFailure::new("mounts", format!("{} {why}", path.display())));
@@ -276,7 +291,7 @@ mod tests {
 
     fn host(protected: &[&str]) -> Workspace {
         let protected = protected.iter().map(PathBuf::from).collect();
-        Workspace::Host { path: "/srv/work".into(), writable: true, protected }
+        Workspace::Host { path: "/srv/work".into(), writable: true, protected, hidden: Vec::new() }
     }
 
     fn plan(workspace: &Workspace, mounts: &[Mount]) -> Result<Vec<Step>, StageFailure> {
@@ -343,7 +358,12 @@ mod tests {
         let outside = view.rules_on_host(&facts(), Path::new("/tmp/private"), Path::new("/bin/self"));
         assert!(outside.read.contains(&"/ro".into()) && !outside.read.contains(&"/".into()));
         assert_eq!(outside.write, ["/rw", "/srv/work", "/tmp/private"].map(PathBuf::from));
-        let locked = Workspace::Host { path: "/srv/work".into(), writable: false, protected: vec!["x".into()] };
+        let locked = Workspace::Host {
+            path: "/srv/work".into(),
+            writable: false,
+            protected: vec!["x".into()],
+            hidden: Vec::new(),
+        };
         let view = View { workspace: &locked, ..view };
         assert!(view.pins().unwrap().is_empty() && !view.rules_inside().write.contains(&"/srv/work".into()));
     }

@@ -149,6 +149,7 @@ impl Rootfs {
                 Err(error) => Err(error),
             },
             Step::Terminals => terminals(),
+            Step::Mask { path } => self.mask(path),
             Step::Pin { path, writable } => {
                 let target = self.open_inside(path)?;
                 self.attach(&target, &target, path, *writable, false)
@@ -177,6 +178,20 @@ impl Rootfs {
             Err(error) => return Err(error),
         };
         self.attach(source, &target, path, writable, device)
+    }
+
+    /// Covers a directory by an empty one, and a file by a device that, like all devices there, cannot be opened.
+    fn mask(&mut self, path: &Path) -> nix::Result<()> {
+        let target = self.open_inside(path)?;
+        let kind = nix::sys::stat::fstat(&target)?.st_mode & nix::libc::S_IFMT;
+        if kind == nix::libc::S_IFDIR {
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount(Some("tmpfs"), &by_descriptor(&target), Some("tmpfs"), flags, Some("mode=555,size=4k,nr_inodes=1"))?;
+            self.wanted.push(Wanted { path: path.into(), writable: false, device: false });
+            return Ok(());
+        }
+        let nothing = open_path(&self.old, Path::new("dev/null"), ResolveFlag::RESOLVE_NO_SYMLINKS)?;
+        self.attach(&nothing, &target, path, false, false)
     }
 
     fn attach(

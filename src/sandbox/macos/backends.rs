@@ -148,7 +148,12 @@ mod tests {
         let workspace = tempfile::tempdir().expect("a directory");
         let mut spec = SandboxSpec {
             level: SandboxLevel::None,
-            workspace: Workspace::Host { path: workspace.path().into(), writable: true, protected: Vec::new() },
+            workspace: Workspace::Host {
+                path: workspace.path().into(),
+                writable: true,
+                protected: Vec::new(),
+                hidden: Vec::new(),
+            },
             mounts: Vec::new(),
             network: true,
             limits: Limits::default(),

@@ -99,6 +99,7 @@ pub(super) mod tests {
                 path: "/Users/me/work".into(),
                 writable: true,
                 protected: vec![".git/hooks".into(), "AGENTS.md".into()],
+                hidden: Vec::new(),
             },
             mounts: vec![
                 Mount { path: "/var/data".into(), writable: false },

@@ -80,7 +80,8 @@ mod tests {
     /// The plan of a shell command, with `env -- ` in the place of `sandbox-exec -p PROFILE -D ..`: what is behind runs for real.
     fn without_seatbelt(directory: &Path, script: &str) -> SeatbeltPlan {
         let mut spec = spec();
-        spec.workspace = Workspace::Host { path: directory.to_owned(), writable: true, protected: Vec::new() };
+        spec.workspace =
+            Workspace::Host { path: directory.to_owned(), writable: true, protected: Vec::new(), hidden: Vec::new() };
         let command = CommandSpec {
             argv: vec!["sh".into(), "-c".into(), script.into()],
             cwd: "".into(),

@@ -147,7 +147,7 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, SandboxError> {
 pub fn profile(spec: &SandboxSpec, scratch: &Path) -> Result<Profile, SandboxError> {
     const READ: &str = "allow file-read*";
     const WRITE: &str = "allow file-read* file-write*";
-    let Workspace::Host { path: workspace, writable, protected } = &spec.workspace else {
+    let Workspace::Host { path: workspace, writable, protected, hidden } = &spec.workspace else {
         return Err(SandboxError::Spec {
             what: "virtual files cannot be brought into a sandbox on macOS".to_owned(),
             hint: "use agents.defaults.filesystemMode \"disk\", or Linux".to_owned(),
@@ -177,13 +177,15 @@ pub fn profile(spec: &SandboxSpec, scratch: &Path) -> Result<Profile, SandboxErr
     }
 
     // The last rule that matches decides: what is denied comes after what is granted.
-    for path in protected {
+    let locked = protected.iter().map(|path| ("deny file-write*", "PROTECTED", path));
+    let masked = hidden.iter().map(|path| ("deny file-read* file-write*", "HIDDEN", path));
+    for (rule, name, path) in locked.chain(masked) {
         let plain = path.components().all(|component| matches!(component, Component::Normal(_)));
         if !plain || path.as_os_str().is_empty() {
             return Err(refused(path, "is not a path below the workspace"));
         }
         let whole = workspace.join(path);
-        profile.subtree("deny file-write*", "PROTECTED", &whole);
+        profile.subtree(rule, name, &whole);
         // A directory on the way must not be renamed, or another would take its place.
         for directory in whole.ancestors().skip(1).take_while(|directory| *directory != workspace) {
             profile.one("deny file-write-unlink", "KEPT", directory);
@@ -295,7 +297,8 @@ mod tests {
     #[test]
     fn a_workspace_that_is_read_only_is_that_and_strict_has_no_network() {
         let mut spec = spec();
-        spec.workspace = Workspace::Host { path: "/Users/me/w".into(), writable: false, protected: Vec::new() };
+        spec.workspace =
+            Workspace::Host { path: "/Users/me/w".into(), writable: false, protected: Vec::new(), hidden: Vec::new() };
         spec.mounts.clear();
         let (text, _) = rules(&spec);
         assert!(text.contains("(allow file-read* (subpath (param \"WORKSPACE_0\")))"), "{text}");
@@ -308,7 +311,8 @@ mod tests {
     fn names_of_files_are_never_part_of_the_text() {
         let mut spec = spec();
         let evil = "/Users/me/\"))(allow default)(\"\n;";
-        spec.workspace = Workspace::Host { path: evil.into(), writable: true, protected: vec!["x\")".into()] };
+        spec.workspace =
+            Workspace::Host { path: evil.into(), writable: true, protected: vec!["x\")".into()], hidden: Vec::new() };
         let (text, profile) = rules(&spec);
         assert!(!text.contains("allow default") && !text.contains("Users") && !text.contains("scratch-1"), "{text}");
         assert!(profile.parameters.iter().any(|(_, value)| value == evil));
@@ -393,7 +397,12 @@ mod tests {
         spec.workspace = Workspace::Virtual;
         assert!(profile(&spec, Path::new("/tmp/s")).is_err());
         for protected in ["../x", "/x", "", "a/../../x"] {
-            spec.workspace = Workspace::Host { path: "/w".into(), writable: true, protected: vec![protected.into()] };
+            spec.workspace = Workspace::Host {
+                path: "/w".into(),
+                writable: true,
+                protected: vec![protected.into()],
+                hidden: Vec::new(),
+            };
             assert!(profile(&spec, Path::new("/tmp/s")).is_err(), "{protected}");
         }
     }

@@ -99,7 +99,8 @@ pub(super) async fn policy(exec: &ExecContext, profile: &ExecProfile) -> Result<
         Ok(Guard { files, before })
     })
     .await?;
-    let spec = profile.on_host(guard.files.real_root().to_owned(), guard.before.existing.clone());
+    let (existing, secret) = (guard.before.existing.clone(), guard.before.secret.clone());
+    let spec = profile.on_host(guard.files.real_root().to_owned(), existing, secret);
     Ok((spec, Some(guard)))
 }
 

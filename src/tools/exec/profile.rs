@@ -75,12 +75,13 @@ impl ExecProfile {
         self.access != WorkspaceAccess::Nothing
     }
 
-    /// The policy for a command in the host directory `path`, in which `protected` (relative to it) exist and are read-only.
-    pub fn on_host(&self, path: PathBuf, protected: Vec<PathBuf>) -> SandboxSpec {
+    /// The policy for a command in the host directory `path`, in which `protected` (relative to it) exist and are read-only, and `hidden`
+    /// exist and are out of sight.
+    pub fn on_host(&self, path: PathBuf, protected: Vec<PathBuf>, hidden: Vec<PathBuf>) -> SandboxSpec {
         let workspace = match self.access {
             WorkspaceAccess::Nothing => Workspace::Virtual,
-            WorkspaceAccess::ReadOnly => Workspace::Host { path, writable: false, protected: Vec::new() },
-            WorkspaceAccess::ReadWrite => Workspace::Host { path, writable: true, protected },
+            WorkspaceAccess::ReadOnly => Workspace::Host { path, writable: false, protected: Vec::new(), hidden },
+            WorkspaceAccess::ReadWrite => Workspace::Host { path, writable: true, protected, hidden },
         };
         SandboxSpec { workspace, ..self.template.clone() }
     }
@@ -124,11 +125,14 @@ mod tests {
     fn nothing_configured_is_strict_without_network() {
         let profile = profile(&SandboxSettings::default());
         assert_eq!(profile.level(), SandboxLevel::Strict);
-        let spec = profile.on_host("/w".into(), vec![".git/config".into()]);
+        let spec = profile.on_host("/w".into(), vec![".git/config".into()], Vec::new());
         assert!(!spec.network && spec.mounts.is_empty() && spec.allow_missing.is_empty() && spec.backend.is_none());
         assert_eq!(spec.limits, Limits::default());
         let protected = vec![PathBuf::from(".git/config")];
-        assert_eq!(spec.workspace, Workspace::Host { path: "/w".into(), writable: true, protected });
+        assert_eq!(
+            spec.workspace,
+            Workspace::Host { path: "/w".into(), writable: true, protected, hidden: Vec::new() }
+        );
         assert_eq!(profile.on_virtual_files().workspace, Workspace::Virtual);
     }
 
@@ -177,10 +181,11 @@ mod tests {
     fn access_to_the_workspace_can_be_narrowed() {
         let of = |access| {
             let settings = SandboxSettings { workspace_access: access, ..SandboxSettings::default() };
-            profile(&settings).on_host("/w".into(), vec!["x".into()]).workspace
+            profile(&settings).on_host("/w".into(), vec!["x".into()], Vec::new()).workspace
         };
         assert_eq!(of(WorkspaceAccess::Nothing), Workspace::Virtual);
-        let read_only = Workspace::Host { path: "/w".into(), writable: false, protected: Vec::new() };
+        let read_only =
+            Workspace::Host { path: "/w".into(), writable: false, protected: Vec::new(), hidden: Vec::new() };
         assert_eq!(of(WorkspaceAccess::ReadOnly), read_only);
     }
 

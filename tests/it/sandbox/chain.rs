@@ -28,7 +28,7 @@ fn landlock(workspace: &Path) -> SandboxSpec {
 fn protecting(workspace: &Path, protected: &[&str]) -> SandboxSpec {
     let protected = protected.iter().map(PathBuf::from).collect();
     SandboxSpec {
-        workspace: Workspace::Host { path: workspace.into(), writable: true, protected },
+        workspace: Workspace::Host { path: workspace.into(), writable: true, protected, hidden: Vec::new() },
         ..strict(workspace)
     }
 }

@@ -21,7 +21,12 @@ pub(super) fn sandbox() -> Sandbox {
 pub(super) fn spec(level: SandboxLevel, workspace: &Path) -> SandboxSpec {
     SandboxSpec {
         level,
-        workspace: Workspace::Host { path: workspace.to_owned(), writable: true, protected: Vec::new() },
+        workspace: Workspace::Host {
+            path: workspace.to_owned(),
+            writable: true,
+            protected: Vec::new(),
+            hidden: Vec::new(),
+        },
         mounts: Vec::new(),
         network: false,
         limits: Limits::default(),

@@ -88,7 +88,7 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Outcome {
                 HostFsOptions { protected: private, protect: settings.protect.clone(), ..HostFsOptions::default() };
             let files = HostCapabilityFs::open_with(&path, &options).map_err(Error::from)?;
             let before = files.protected_existing(ScanBounds::default()).map_err(Error::from)?;
-            (profile.on_host(path, before.existing.clone()), Some((files, before)))
+            (profile.on_host(path, before.existing.clone(), before.secret.clone()), Some((files, before)))
         }
     };
     let tools = &config.view.default_agent().tools;

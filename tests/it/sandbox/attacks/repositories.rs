@@ -116,3 +116,20 @@ fn odd_shapes_of_trusted_paths_neither_break_nor_open_anything() {
         }
     }
 }
+
+#[test]
+fn credentials_in_a_workspace_cannot_even_be_read() {
+    for who in users() {
+        let place = Place::new(who, Namespaces::Allowed);
+        let setup = "mkdir .ssh .aws && echo canary >.ssh/id_ed25519 && echo canary >.aws/credentials && echo canary >.npmrc && echo canary >.netrc && \
+                     echo fine >.env";
+        let look = "cat .ssh/id_ed25519 .aws/credentials .npmrc .netrc; echo; ls -A .ssh";
+        assert_eq!(Ran::of(&place.on_host(&["sh", "-c", setup])).code, Some(0));
+        let control = Ran::of(&place.on_host(&["sh", "-c", look]));
+        assert_eq!(control.stdout.matches("canary").count(), 4, "the positive control: {control:?}");
+        let ran = place.strict(&format!("{look}; mv .npmrc x; rm -f .netrc; echo new >.npmrc; rm -rf .ssh; cat .env"));
+        assert_eq!(ran.stdout, "\nfine\n", "{ran:?}");
+        let after = Ran::of(&place.on_host(&["sh", "-c", look]));
+        assert_eq!(after.stdout, control.stdout, "{ran:?}");
+    }
+}

@@ -46,7 +46,7 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
     }
     denied("A1", format!("list|{home}/other-workspace"));
     denied("A1", format!("stat|{home}/secret"));
-    for path in ["/usr/attacked", "/etc/attacked", "/var/spool/cron/attacked", "/opt/attacked", "/attacked"] {
+    for path in ["/usr/attacked", "/etc/attacked", "/var/lib/attacked", "/opt/attacked", "/attacked"] {
         denied("A2", format!("create|{path}"));
     }
     for name in [".bashrc", ".profile", ".config/autostart/x.desktop", ".ssh/authorized_keys"] {
@@ -187,5 +187,26 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
         useful("use", "read|/proc/self/status".into()),
         useful("use", "stat|/etc/passwd".into()),
     ]);
+    for row in &mut rows {
+        row.no_control = row.no_control.or_else(|| uncontrolled(&row.probe));
+    }
     rows
+}
+
+/// Probes that succeed nowhere on this machine, with the reason: they show that nothing is there, not that the sandbox hides it.
+fn uncontrolled(probe: &str) -> Option<&'static str> {
+    let what = probe.split('|').nth(1).unwrap_or(probe);
+    match what {
+        "/proc/1/environ" => Some("the first process that is meant is the sandbox's own"),
+        "own-program" | "init-program" => {
+            Some("nobody can write to a running program; what counts is that it stays so")
+        }
+        "/dev/mem"
+        | "/dev/vda"
+        | "/proc/kcore"
+        | "/proc/sys/kernel/modprobe"
+        | "/proc/sysrq-trigger"
+        | "/sys/kernel/uevent_helper" => Some(CONTAINER),
+        _ => None,
+    }
 }
