@@ -99,9 +99,9 @@ fn no_spelling_of_a_path_leads_out() {
                     let text = format!("{start}{dot}{separator}{target}");
                     let written = files.resolve(&text).and_then(|path| files.write(&path, b"evil", true));
                     if written.is_ok() {
-                        inside += 1
+                        inside += 1;
                     } else {
-                        refused += 1
+                        refused += 1;
                     }
                     assert_eq!(place.outside(), before, "{text:?}");
                 }

@@ -4,6 +4,7 @@
     clippy::needless_pass_by_value,
     clippy::format_push_string,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "`json!` values are handed over, requests are put together as text, and figures are printed"
 )]
 

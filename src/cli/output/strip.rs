@@ -42,17 +42,15 @@ impl Strip {
                     self.after_return = true;
                     Place::Text
                 }
-                // Backspace and bell leave nothing to see; any other character ends a short sequence.
-                (Place::Text, '\u{7}' | '\u{8}')
-                | (Place::Escape | Place::Control, _)
-                | (Place::Sequence, '\u{7}' | '\u{9c}' | '\n')
-                | (Place::SequenceEscape, '\\') => Place::Text,
-                (Place::Text, character) => {
+                // Backspace and bell leave nothing to see.
+                (Place::Text, character) if !matches!(character, '\u{7}' | '\u{8}') => {
                     plain.push(character);
                     Place::Text
                 }
                 (Place::Sequence, '\u{1b}') => Place::SequenceEscape,
-                (Place::Sequence | Place::SequenceEscape, _) => Place::Sequence,
+                (Place::Sequence, character) if !matches!(character, '\u{7}' | '\u{9c}' | '\n') => Place::Sequence,
+                (Place::SequenceEscape, character) if character != '\\' => Place::Sequence,
+                _ => Place::Text,
             };
         }
         clean(&plain)

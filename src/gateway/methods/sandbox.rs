@@ -59,7 +59,7 @@ pub(super) static METHODS: &[Method] = &[
             ),
         ],
         result: || object_schema(&[("level", "string"), ("probes", "array")], &[]),
-        scope: Scope::Write,
+        scope: Scope::Read,
         lifetime: Lifetime::WhileConnected,
         handler: |call| Box::pin(probe(call)),
     },

@@ -89,7 +89,7 @@ fn parameters_are_checked_before_a_method_runs() {
     chat.history: there is no parameter "sesionKey" | did you mean sessionKey?
     chat.history: the parameter limit must be a whole number from 1 to 1000 | limit: messages of this page; 200 without it
     chat.history: the parameter sessionKey must not contain control characters | sessionKey: the conversation
-    agent: parameters are given by name | send an object with: message, idempotencyKey, sessionKey, sessionId, agentId, model, thinking, timeout, channel, extraSystemPrompt, attachments, deliver
+    agent: parameters are given by name | send an object with: message, idempotencyKey, sessionKey, sessionId, agentId, model, thinking, timeout, channel, extraSystemPrompt, filesystemMode, trajectory, attachments, deliver
     agents.list: there is no parameter "x" | this method takes no parameters
     "#);
     assert!(refusal("agent", json!({"message": "a\u{0}", "idempotencyKey": "k"})).contains("NUL"));

@@ -58,7 +58,9 @@ fn meaning(mut patch: Patch) -> Patch {
     for section in &mut patch.sections {
         section.line = 0;
         if let Action::Update { chunks, .. } = &mut section.action {
-            chunks.iter_mut().for_each(|chunk| chunk.line = 0);
+            for chunk in chunks {
+                chunk.line = 0;
+            }
         }
     }
     patch

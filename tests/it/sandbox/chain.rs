@@ -171,7 +171,7 @@ async fn a_protected_path_that_became_a_link_stops_the_command() {
     let policy = protecting(workspace.path(), &["a/b"]);
     match sandbox().start(&policy, shell("touch canary"), None).await {
         Err(SandboxError::Setup { stage, message }) => {
-            assert!(stage == "mounts" && message.contains("/a"), "{message}")
+            assert!(stage == "mounts" && message.contains("/a"), "{message}");
         }
         other => panic!("{other:?}"),
     }

@@ -106,7 +106,7 @@ async fn memory() {
     let run = async |policy: &SandboxSpec, script: &str| {
         let mut seen = 0;
         let mut asked = shell(script);
-        asked.timeout = Some(Duration::from_secs(300));
+        asked.timeout = Some(Duration::from_mins(5));
         let cancel = CancellationToken::new();
         let count = |_, bytes: &[u8]| seen += bytes.len() as u64;
         let finished = sandbox.run(policy, asked, None, count, &cancel).await.expect("it runs");
@@ -196,7 +196,7 @@ async fn victim() {
     }
     until("they sleep", || (processes_naming(&mark) >= 6).then_some(()));
     println!("runs\nruns\nruns");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[test]

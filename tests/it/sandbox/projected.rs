@@ -77,7 +77,7 @@ async fn a_source_that_fails_and_a_tree_that_does_not_fit_are_told() {
     let mut small = policy(SandboxLevel::Strict);
     small.limits.tmp_bytes = 1 << 20;
     let large = Projection::new(ProjectionLimits::default(), |writer| {
-        (0..64).try_for_each(|number| writer.file_bytes(&format!("f{number}"), 0o644, &[7; 100_000]))
+        (0..64).try_for_each(|number| writer.file_bytes(&format!("f{number}"), 0o644, &vec![7; 100_000]))
     });
     let result = sandbox().start(&small, shell("echo ran"), Some(large)).await.map(drop);
     let error = result.expect_err("it does not fit");

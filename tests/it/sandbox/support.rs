@@ -52,7 +52,7 @@ pub(super) fn command(argv: &[&str]) -> CommandSpec {
         cwd: PathBuf::new(),
         env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
         stdin: Stdin::Null,
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
     }
 }
 

@@ -24,7 +24,8 @@ use crate::runtime::modes;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   openclaw agent -m \"list the files here\"
-  git diff | openclaw agent --message-file - --session-key review")]
+  git diff | openclaw agent --message-file - --session-key review
+  openclaw agent -m \"hello\" --json")]
 pub(crate) struct AgentArgs {
     /// What to say; - reads it from stdin.
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -49,7 +50,7 @@ pub(crate) struct AgentArgs {
     /// Seconds for the reply [default: the agent's timeoutSeconds, else 600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
-    /// Files for this message, if narrower than the agent's: disk, vfs-scratch, vfs-only.
+    /// Files, if narrower than the agent's: disk, vfs-scratch or vfs-only.
     #[arg(long, value_name = "MODE")]
     fs_mode: Option<String>,
     /// Keep what the model is sent and answers (openclaw artifacts).

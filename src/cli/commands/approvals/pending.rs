@@ -33,7 +33,7 @@ pub(crate) struct ResolveArgs {
     /// allow-once, allow-always or deny.
     #[arg(value_name = "DECISION", value_parser = parse_answer)]
     decision: Answer,
-    /// Days an allow-always holds [default: tools.exec.grantExpiryDays, else 90].
+    /// Days an allow-always holds [default: tools.exec.grantExpiryDays].
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=3650))]
     expires_days: Option<u64>,
     #[command(flatten)]

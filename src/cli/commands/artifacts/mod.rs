@@ -15,7 +15,11 @@ const CANDIDATES: usize = 10_000;
 
 /// Flags of `artifacts`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Trajectories (what a model was sent and answered) are kept with openclaw agent --trajectory,\n\
+        OPENCLAW_TRAJECTORY=1, or diagnostics.trajectory in the configuration."
+)]
 pub(crate) struct ArtifactsArgs {
     #[command(subcommand)]
     command: Option<ArtifactsCommand>,

@@ -103,7 +103,7 @@ fn every_probe_meets_its_wall() {
             }
         }
     }
-    println!("{table}");
+    eprintln!("{table}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let without: Vec<&String> = controlled.iter().filter(|(_, passed)| !**passed).map(|(probe, _)| probe).collect();
     assert!(!users().contains(&Who::Root) || without.is_empty(), "no user can do these without a sandbox: {without:?}");
@@ -149,7 +149,7 @@ fn without_user_namespaces_nothing_is_promised_that_does_not_hold() {
         let results = confined(&place, "relaxed", &[], &rows).expect("relaxed runs");
         let (line, wrong) =
             judge(&format!("{who:?}, relaxed, no user namespaces"), &rows, &control, &results, |row| row.relaxed);
-        println!("{line}");
+        eprintln!("{line}");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
@@ -161,6 +161,6 @@ pub(super) fn backend(who: Who, backend: &str) {
     let control = control(&place, &rows);
     let results = confined(&place, "strict", &["--backend", backend], &rows).expect("strict runs");
     let (line, wrong) = judge(&format!("{who:?}, strict, {backend}"), &rows, &control, &results, |row| row.strict);
-    println!("{line}");
+    eprintln!("{line}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

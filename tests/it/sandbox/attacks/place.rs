@@ -51,7 +51,7 @@ pub(super) fn users() -> Vec<Who> {
     if is_root() {
         vec![Who::Root, Who::Nobody]
     } else {
-        println!("not root: only the rows of an ordinary user are run");
+        eprintln!("not root: only the rows of an ordinary user are run");
         vec![Who::Nobody]
     }
 }
@@ -91,7 +91,7 @@ impl Place {
             "state/state/openclaw.sqlite-wal",
             "state/openclaw.json",
         ] {
-            let text = if name.ends_with(".json") { "{}".to_owned() } else { format!("{CANARY}\n") };
+            let text = if name.contains("openclaw.json") { "{}".to_owned() } else { format!("{CANARY}\n") };
             std::fs::write(at(name), text).expect("a file");
         }
         copy(env!("CARGO_BIN_EXE_openclaw").as_ref(), &at("bin/openclaw"));

@@ -29,7 +29,7 @@ fn a_program_of_the_workspace_is_never_taken_for_bubblewrap() {
 #[test]
 fn without_bubblewrap_it_is_refused_by_name_and_the_default_does_not_need_it() {
     if !is_root() {
-        println!("not root: bubblewrap cannot be hidden");
+        eprintln!("not root: bubblewrap cannot be hidden");
         return;
     }
     let place = Place::new(Who::Root, Namespaces::Allowed);
@@ -53,7 +53,7 @@ fn without_bubblewrap_it_is_refused_by_name_and_the_default_does_not_need_it() {
 fn bubblewrap_holds_what_the_own_namespaces_hold() {
     if !std::path::Path::new(BUBBLEWRAP).exists() {
         assert!(std::env::var_os("CI").is_none(), "scripts/test installs bubblewrap");
-        println!("skipped: {BUBBLEWRAP} is not installed; scripts/test installs it");
+        eprintln!("skipped: {BUBBLEWRAP} is not installed; scripts/test installs it");
         return;
     }
     for who in users() {

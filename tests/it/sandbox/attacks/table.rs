@@ -67,7 +67,7 @@ pub(super) fn rows(place: &Place) -> Vec<Row> {
     denied("A8", format!("read|/proc/{us}/mem"));
     denied("A8", format!("list|/proc/{us}/fd"));
     denied("A9", format!("read|/proc/self/root{home}/secret"));
-    denied("A9", format!("read|/proc/self/cwd/../secret"));
+    denied("A9", "read|/proc/self/cwd/../secret".into());
     denied("A9", format!("read|/proc/thread-self/root{home}/secret"));
     denied("A10", "descriptors".into());
     denied("A12", format!("ptrace|{us}"));

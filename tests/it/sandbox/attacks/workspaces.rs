@@ -80,7 +80,7 @@ fn links_to_the_old_root_lead_nowhere() {
 #[test]
 fn file_systems_inside_of_a_workspace_come_along_with_their_flags() {
     if !is_root() {
-        println!("not root: mounts cannot be made");
+        eprintln!("not root: mounts cannot be made");
         return;
     }
     let place = Place::new(Who::Root, Namespaces::Allowed);
