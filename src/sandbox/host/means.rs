@@ -20,7 +20,9 @@ pub(super) struct Means {
 
 impl Means {
     pub(super) fn new(program: Option<PathBuf>) -> Self {
-        Self { spawner: Spawner::new(program.unwrap_or_else(|| SELF.into())), groups: OnceCell::new() }
+        // Stages start in the root directory.
+        let program = program.map_or_else(|| SELF.into(), |path| std::path::absolute(&path).unwrap_or(path));
+        Self { spawner: Spawner::new(program), groups: OnceCell::new() }
     }
 
     /// A control group for one command, and what it bounds. `None` where there can be none; then limits per process are what there is.
