@@ -74,7 +74,7 @@ impl Subject<'_> {
         let profile = ExecProfile::from_settings(&self.agent.sandbox).map_err(Error::from)?;
         let spec = profile.on_virtual_files();
         let inherited = self.config.env.vars.iter();
-        Ok(json!({
+        let mut explained = json!({
             "agentId": self.agent.id,
             "filesystemMode": mode.as_str(),
             "works": posture.works,
@@ -93,7 +93,11 @@ impl Subject<'_> {
             "environment": environment(&self.agent.tools.exec, spec.level, inherited).iter().map(|(name, _)| name.to_string_lossy()).collect::<Vec<_>>(),
             "timeoutSeconds": self.agent.tools.exec.timeout_seconds,
             "tools": self.tools(mode),
-        }))
+        });
+        if let Value::Object(members) = &mut explained {
+            members.retain(|_, value| !value.is_null());
+        }
+        Ok(explained)
     }
 
     fn workspace_json(&self, mode: FilesystemMode) -> Value {

@@ -34,6 +34,20 @@ const METHODS: &[&str] = &[
     "logs.tail",
     "sessions.timeline",
     "sessions.stateAt",
+    "artifacts.list",
+    "artifacts.get",
+    "artifacts.download",
+    "sandbox.explain",
+    "sandbox.probe",
+    "exec.approval.list",
+    "exec.approval.get",
+    "exec.approval.request",
+    "exec.approval.waitDecision",
+    "exec.approval.resolve",
+    "exec.approval.grants.list",
+    "exec.approval.grants.revoke",
+    "exec.approvals.get",
+    "exec.approvals.set",
     "vfs.list",
     "vfs.stat",
     "vfs.read",
@@ -84,6 +98,16 @@ impl Table {
         assert_eq!(problems(schema, &result), Vec::<String>::new(), "{method}: {result}");
         assert_eq!(unnamed(schema, &result), Vec::<&str>::new(), "{method} has members that are not described");
         result
+    }
+
+    /// Everything wrong with these parameters is refused, and then there is nothing of that name.
+    fn misses(&mut self, method: &str, params: Value) {
+        let described = self.described.get(method).unwrap_or_else(|| panic!("{method} is not described")).clone();
+        self.refuses_what_does_not_fit(method, &described, &params);
+        let names = params.as_object().expect("by name").keys().cloned();
+        self.used.entry(method.to_owned()).or_default().extend(names);
+        let response = self.ws.request(method, params);
+        assert_eq!(response["error"]["data"]["kind"], "not_found", "{response}");
     }
 
     fn refuses_what_does_not_fit(&mut self, method: &str, described: &Value, params: &Value) {
@@ -230,6 +254,7 @@ fn every_method_takes_and_gives_what_discover_says() {
     let send = json!({
         "sessionKey": "main", "message": "look", "idempotencyKey": "m-1", "agentId": "main", "model": "fake/model-a",
         "thinking": "low", "timeoutMs": 60_000, "queueMode": "followup", "deliver": false,
+        "filesystemMode": "vfs-only", "trajectory": true,
         "attachments": [{"type": "image", "mimeType": "image/png", "fileName": "a.png", "content": PNG}],
     });
     let sent = table.check("chat.send", send);
@@ -250,6 +275,7 @@ fn every_method_takes_and_gives_what_discover_says() {
     let agent = json!({
         "message": "hi", "idempotencyKey": "m-3", "sessionKey": "side", "agentId": "main", "model": "fake/model-a",
         "thinking": "off", "timeout": 60, "channel": "test", "extraSystemPrompt": "Be brief.", "deliver": false,
+        "filesystemMode": "disk", "trajectory": false,
         "attachments": [{"fileName": "a.txt", "content": "aGVsbG8="}],
     });
     let accepted = table.check("agent", agent);
@@ -411,6 +437,8 @@ fn every_method_takes_and_gives_what_discover_says() {
     has(&status["sessions"], &["paths", "count", "defaults", "recent"]);
 
     virtual_files(&mut table);
+    artifacts_and_sandbox(&mut table);
+    approvals(&mut table);
 
     let abort = json!({"sessionKey": "main", "runId": "m-1", "agentId": "main"});
     assert_eq!(table.check("chat.abort", abort), json!({"ok": true, "aborted": false, "runIds": []}));
@@ -418,6 +446,45 @@ fn every_method_takes_and_gives_what_discover_says() {
     let delete = json!({"key": "side", "agentId": "main", "deleteTranscript": true});
     assert_eq!(table.check("sessions.delete", delete)["deleted"], true);
     table.is_complete();
+}
+
+/// `artifacts.*`, `sandbox.*`.
+fn artifacts_and_sandbox(table: &mut Table) {
+    let of = json!({"sessionKey": "main", "runId": "m-1", "agentId": "main"});
+    let listed = table.check("artifacts.list", with(&with(&of, "type", json!("trajectory")), "limit", json!(5)));
+    let artifact = &listed["artifacts"][0];
+    has(artifact, &["id", "type", "title", "mimeType", "sizeBytes", "runId", "sessionKey", "createdAt", "download"]);
+    let one = with(&of, "artifactId", artifact["id"].clone());
+    assert_eq!(table.check("artifacts.get", one.clone())["artifact"], *artifact);
+    assert!(table.check("artifacts.download", one)["data"].as_str().is_some_and(|data| !data.is_empty()));
+
+    let explained = table.check("sandbox.explain", json!({"agentId": "main", "sessionKey": "main"}));
+    has(&explained, &["level", "works", "guarantees", "workspace", "protected", "limits", "environment", "tools"]);
+    has(&explained["guarantees"][0], &["name", "summary", "required", "granted", "mayBeMissing"]);
+    let probed = table.check("sandbox.probe", json!({"level": "none", "backend": "plain"}));
+    has(&probed["probes"][0], &["level", "backend", "granted", "missing", "attempts"]);
+}
+
+/// `exec.approval.*`, `exec.approvals.*`.
+fn approvals(table: &mut Table) {
+    let request = json!({
+        "command": "make test", "commandArgv": ["make", "test"], "id": "ap-1", "cwd": "/", "env": {"A": "b"}, "agentId": "main",
+        "sessionKey": "main", "warningText": "it builds", "timeoutMs": 60_000, "twoPhase": true, "host": "gateway",
+        "nodeId": "n", "security": "full", "ask": "always", "resolvedPath": "/usr/bin/make",
+    });
+    has(&table.check("exec.approval.request", request), &["id", "createdAtMs", "expiresAtMs"]);
+    assert_eq!(table.check("exec.approval.list", json!({})).as_array().map(Vec::len), Some(1));
+    has(&table.check("exec.approval.get", json!({"id": "ap-1"})), &["id", "kind", "status", "createdAtMs", "request"]);
+    let decision = json!({"id": "ap-1", "decision": "allow-once", "reviewer": "ada", "grantExpiresInDays": 7});
+    assert_eq!(table.check("exec.approval.resolve", decision)["ok"], true);
+    let waited = table.check("exec.approval.waitDecision", json!({"id": "ap-1", "timeoutMs": 1000}));
+    assert_eq!(waited["decision"], "allow-once");
+    assert_eq!(table.check("exec.approval.grants.list", json!({"limit": 10}))["grants"], json!([]));
+    // Only a question of a run can be allowed for always: rpc_approvals.rs has one.
+    table.misses("exec.approval.grants.revoke", json!({"grantId": "nobody-has-it"}));
+    let document = table.check("exec.approvals.get", json!({}));
+    let replaced = json!({"file": {"version": 1, "agents": {}}, "baseHash": document["hash"]});
+    has(&table.check("exec.approvals.set", replaced), &["hash"]);
 }
 
 /// `vfs.*`.

@@ -95,7 +95,7 @@ pub(super) static METHODS: &[Method] = &[
         result: || {
             object_schema(
                 &[("id", "string"), ("status", "string")],
-                &[("decision", "any"), ("createdAtMs", "integer"), ("expiresAtMs", "integer")],
+                &[("decision", "any"), ("resolvedBy", "any"), ("createdAtMs", "integer"), ("expiresAtMs", "integer")],
             )
         },
         scope: Scope::Read,
@@ -170,7 +170,17 @@ fn approval_schema() -> Value {
             ("createdAtMs", "integer"),
             ("request", "object"),
         ],
-        &[("expiresAtMs", "integer"), ("decision", "any"), ("resolvedBy", "any")],
+        &[
+            ("expiresAtMs", "integer"),
+            ("decision", "any"),
+            ("resolvedBy", "any"),
+            ("resolvedAtMs", "any"),
+            ("reason", "any"),
+            ("agentId", "any"),
+            ("sessionKey", "any"),
+            ("runId", "any"),
+            ("ts", "any"),
+        ],
     )
 }
 
