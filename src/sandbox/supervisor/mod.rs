@@ -202,7 +202,8 @@ fn start(setup: &SupervisorSetup) -> Result<Child, StartFailed> {
     if let Some((name, arguments)) = setup.argv.split_first() {
         command.arg0(name).args(arguments);
     }
-    command.current_dir(&directory).env_clear();
+    // A group of its own: scripts that end with `kill 0` mean themselves.
+    command.current_dir(&directory).process_group(0).env_clear();
     command.envs(setup.env.iter().map(|(name, value)| (name, value)));
     command.stdin(match setup.stdin {
         Stdin::Null => Stdio::null(),
@@ -213,7 +214,8 @@ fn start(setup: &SupervisorSetup) -> Result<Child, StartFailed> {
 
 /// Does something with no signal blocked, because a program inherits the mask of whoever starts it: a shell that cannot hear of its children
 /// waits forever, and a command that cannot be interrupted does not end in time. A child that ends meanwhile is found by the first look
-/// for ended ones.
+/// for ended ones. In this moment a signal of the command could reach the supervisor only where nothing is promised about signals: process 1
+/// of a namespace gets none, and Landlock stops them.
 fn unmasked<T>(work: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
     let mask = SigSet::thread_get_mask()?;
     SigSet::empty().thread_set_mask()?;
