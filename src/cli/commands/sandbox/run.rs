@@ -36,8 +36,9 @@ const SIGTERM: i32 = 15;
 /// Flags of `sandbox run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The exit code is the command's; 125 when the sandbox refused, 126 when the command could not be started, \
-    127 when there is none of that name, 124 when its time was over, 128 + N when signal N ended it.
+    after_help = "The exit code is the command's; 125 when the sandbox refused, 126 when the command could not be\n\
+    started, 127 when there is none of that name, 124 when its time was over, 128 + N when signal N\n\
+    ended it.
 
 Examples:
   openclaw sandbox run -- ls -la /
@@ -50,7 +51,7 @@ pub(super) struct RunArgs {
     /// By these means only [default: the best that work].
     #[arg(long, value_name = "NAME", value_parser = super::parse_backend)]
     backend: Option<Backend>,
-    /// Directory that the command works in and may change [default: an empty private one].
+    /// Directory it works in and may change [default: an empty private one].
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
     /// Let it use the network (not at level strict).
