@@ -5,20 +5,33 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for developers")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use openclaw::config::{SandboxSettings, ToolSettings};
+use openclaw::core::FilesystemMode;
+use openclaw::fs::{AgentFiles as _, Namespace, RelPath, VfsLimits, VirtualAgentFs, WriteOptions};
 use openclaw::sandbox::{
     Backend, CommandSpec, Guarantee, Guarantees, Limits, Sandbox, SandboxError, SandboxLevel, SandboxOptions,
     SandboxSpec, Stdin, Workspace,
 };
+use openclaw::state::{OpenOptions, StatePaths, Store};
+use openclaw::tools::{AgentFilesystem, ExecContext, ExecFiles, ProcessRegistry, ToolContext, ToolSet};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 /// Rounds, when none are asked for.
 const ROUNDS: usize = 300;
 /// What is started: it does nothing, so all of the time is the start, the end, and the sandbox.
 const PROGRAM: &str = "/bin/true";
+
+/// Files of 4 KiB in a virtual workspace, for whole calls of `exec` in mode `vfs-only`.
+const TREES: [usize; 3] = [0, 1_000, 10_000];
+/// Files that such a command writes: no more than there are.
+const CHANGED: usize = 20;
 
 struct Variant {
     name: &'static str,
@@ -44,7 +57,12 @@ fn main() {
     let binary = argument("--binary").map_or_else(|| env!("CARGO_BIN_EXE_openclaw").into(), PathBuf::from);
     let rounds = argument("--rounds").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(measure(binary, rounds));
+    runtime.block_on(async {
+        measure(binary.clone(), rounds).await;
+        for files in TREES {
+            round_trip(binary.clone(), files, (rounds / 10).max(3)).await;
+        }
+    });
 }
 
 async fn measure(binary: PathBuf, rounds: usize) {
@@ -106,6 +124,55 @@ async fn run(sandbox: &Sandbox, variant: &Variant, workspace: &Path) -> Result<D
     let took = begun.elapsed();
     assert!(finished.exit.success(), "{:?} {:?}", finished.exit, finished.output.text());
     Ok(took)
+}
+
+/// `exec` as a model calls it: out of the database, into the sandbox, a command that changes some files, and back in one transaction.
+async fn round_trip(binary: PathBuf, files: usize, rounds: usize) {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(&StatePaths::new(root.path()), &OpenOptions::default()).unwrap();
+    let tree = VirtualAgentFs::new(store.clone(), "main".into(), Namespace::Workspace, VfsLimits::default());
+    for number in 0..files {
+        let path = RelPath::parse(&format!("d{}/f{number}", number % 50)).unwrap();
+        let content: Vec<u8> = (0..4096).map(|byte| u8::try_from((byte * 7 + number) % 251).unwrap()).collect();
+        let options = WriteOptions { create_parents: true, ..WriteOptions::default() };
+        tokio::task::block_in_place(|| tree.write_with(&path, &content, &options)).unwrap();
+    }
+    let sandbox = Sandbox::new(SandboxOptions { program: Some(binary), forbidden: Vec::new() });
+    let settings = SandboxSettings {
+        allow_missing: vec!["pids_limit".to_owned(), "mem_limit".to_owned()],
+        ..SandboxSettings::default()
+    };
+    let none: BTreeMap<String, String> = BTreeMap::new();
+    let commands = ExecContext::new(
+        sandbox,
+        ExecFiles::Virtual(Arc::new(tree.clone())),
+        &settings,
+        ToolSettings::default(),
+        ProcessRegistry::in_memory(),
+        none.iter(),
+    );
+    let files_of_run =
+        AgentFilesystem { mode: FilesystemMode::VfsOnly, workspace: Some(Arc::new(tree)), scratch: None };
+    let context = ToolContext { exec: Some(Arc::new(commands)), ..ToolContext::for_files(files_of_run) };
+    let tools = ToolSet::builtin(&[], &[]);
+    let mut times = Vec::with_capacity(rounds);
+    for round in 0..=rounds {
+        let last = CHANGED.min(files);
+        let command = format!("i=0; while [ $i -lt {last} ]; do echo {round} >d$i/f$i; i=$((i+1)); done");
+        let begun = Instant::now();
+        let output = tools.call(&context, "exec", json!({ "command": command })).await;
+        // The first call also tries the sandbox out.
+        if round > 0 {
+            times.push(begun.elapsed());
+        }
+        assert!(!output.is_error, "{output:?}");
+    }
+    let [min, half, most] = [0, 50, 90].map(|part| percentile(&mut times, part).as_secs_f64() * 1000.0);
+    println!(
+        "vfs-only, {files:6} files {min:8.1} {half:8.1} {most:8.1}   ({} changed, {rounds} calls of exec)",
+        CHANGED.min(files)
+    );
+    store.close().await.unwrap();
 }
 
 fn percentile(times: &mut [Duration], of_hundred: usize) -> Duration {

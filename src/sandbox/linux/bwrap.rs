@@ -195,7 +195,7 @@ fn arguments(
             Step::Pin { writable, .. } => add(&[word(if *writable { "--bind" } else { "--ro-bind" }), path, path]),
             // Asked here and not in the plan, which looks at no file.
             Step::Mask { path: hidden } if hidden.is_dir() => {
-                add(&[word("--perms"), word("0555"), word("--tmpfs"), path])
+                add(&[word("--perms"), word("0555"), word("--tmpfs"), path]);
             }
             Step::Mask { .. } => add(&[word("--ro-bind"), word("/dev/null"), path]),
             Step::Device { .. } | Step::Terminals => {}
