@@ -8,8 +8,8 @@ use super::tree::{Data, Tree, find_file};
 use crate::fs::{FsError, RelPath, WriteOptions, Written};
 use crate::state::{VfsAt, VfsKind, VfsRow};
 
-/// How often an append starts again when somebody else changes the file meanwhile.
-const TRIES: usize = 16;
+/// How often an append starts again when somebody else changes the file meanwhile. After that it makes the others wait.
+const TRIES: usize = 4;
 
 /// What a rename may do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,8 +67,21 @@ impl VirtualAgentFs {
                 return Ok(written);
             }
         }
-        let source = std::io::Error::other("others kept changing it");
-        Err(FsError::Io { path: path.to_string(), source })
+        // Reading and hashing in the transaction holds up all other writers, but nobody can come in between.
+        let (added, path, options) = (bytes.to_vec(), path.clone(), *options);
+        self.editing(&path.clone(), move |tree| {
+            let replaced = writable(tree, &path, options)?;
+            let size = replaced.as_ref().map_or(0, |row| row.size);
+            tree.limits.check_file(&path, size.saturating_add(u64::try_from(added.len()).unwrap_or(u64::MAX)))?;
+            let mut content = match &replaced {
+                Some(row) => tree.edit.tx().vfs_bytes(row, 0, usize::try_from(size).unwrap_or(usize::MAX))?,
+                None => Vec::new(),
+            };
+            content.extend_from_slice(&added);
+            let data = Data::new(content);
+            tree.put_file(&path, replaced.as_ref(), None, &data)?;
+            Ok(Written { created: replaced.is_none(), bytes: data.size })
+        })
     }
 
     /// Changes the permission bits of a file or directory.
