@@ -100,7 +100,7 @@ async def calls(client):
 
 
 async def turn(client):
-    params = {"message": "count the files", "sessionKey": "main", "idempotencyKey": "client-run-1"}
+    params = {"message": "count the files", "sessionKey": "main", "idempotencyKey": "client-run-1", "trajectory": True}
     accepted = await client.call("agent", params)
     assert accepted["status"] == "accepted" and accepted["runId"] == "client-run-1", accepted
     outcome = await client.call("agent.wait", {"runId": "client-run-1", "timeoutMs": PATIENCE * 1000})
@@ -126,6 +126,47 @@ async def turn(client):
 
     again = await client.call("agent", params)
     assert again["status"] == "ok" and again["runId"] == "client-run-1", again
+
+
+async def commands(client):
+    """Artifacts, the sandbox, and approvals."""
+    listed = await client.call("artifacts.list", {"sessionKey": "main"})
+    artifact = {"artifactId": listed["artifacts"][0]["id"], "sessionKey": "main"}
+    await client.call("artifacts.get", artifact)
+    await client.call("artifacts.download", artifact)
+    await client.call("sandbox.explain")
+    await client.call("sandbox.probe", {"level": "none", "backend": "plain"})
+    asked = {"id": "ask-1", "command": "make test", "commandArgv": ["make", "test"], "cwd": "/", "twoPhase": True}
+    await client.call("exec.approval.request", asked)
+    assert len(await client.call("exec.approval.list")) == 1
+    await client.call("exec.approval.get", {"id": "ask-1"})
+    await client.call("exec.approval.resolve", {"id": "ask-1", "decision": "deny"})
+    waited = await client.call("exec.approval.waitDecision", {"id": "ask-1", "timeoutMs": 1000})
+    assert waited["decision"] == "deny", waited
+    await client.call("exec.approval.grants.list")
+    document = await client.call("exec.approvals.get")
+    await client.call("exec.approvals.set", {"file": {"version": 1, "agents": {}}, "baseHash": document["hash"]})
+
+
+async def virtual_files(client):
+    """The scratch files of the agent."""
+    def tree(**params):
+        return {"namespace": "scratch"} | params
+
+    await client.call("vfs.write", tree(path="notes/a.md", data="hello"))
+    await client.call("vfs.mkdir", tree(path="empty"))
+    for method in ("vfs.list", "vfs.stat"):
+        await client.call(method, tree(path="notes"))
+    read = await client.call("vfs.read", tree(path="notes/a.md"))
+    assert read["data"] == "hello", read
+    await client.call("vfs.snapshot", tree(name="one"))
+    await client.call("vfs.snapshots", tree())
+    await client.call("vfs.rename", tree(**{"from": "notes/a.md", "to": "notes/b.md"}))
+    await client.call("vfs.diff", tree(**{"from": "one", "to": "now"}))
+    await client.call("vfs.history", tree(path="notes/b.md"))
+    await client.call("vfs.remove", tree(path="notes", recursive=True))
+    await client.call("vfs.restore", tree(path="", at="one"))
+    await client.call("vfs.usage", tree())
 
 
 async def everything_else(client):
@@ -158,9 +199,12 @@ async def everything_else(client):
     assert "debug" in configuration["raw"], configuration
     await client.call("config.set", {"raw": configuration["raw"], "baseHash": configuration["hash"]})
 
+    await commands(client)
+    await virtual_files(client)
     await client.call("sessions.reset", key)
     await client.call("sessions.delete", key)
-    left = set(client.methods) - client.validated - {"rpc.discover"}
+    # A standing grant comes from a question of a run only.
+    left = set(client.methods) - client.validated - {"rpc.discover", "exec.approval.grants.revoke"}
     assert not left, f"no call of {left}"
 
 
