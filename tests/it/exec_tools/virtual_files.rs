@@ -72,7 +72,10 @@ fn what_is_stopped_leaves_nothing_and_what_times_out_leaves_its_files() {
     ws.call("chat.abort", json!({"sessionKey": "main"}));
     bench.gateway.call("agent.wait", json!({"runId": run, "timeoutMs": 30_000}));
     until_gone(&marker);
-    assert!(bench.last().text.contains("the virtual files are as they were"), "{}", bench.last().text);
+    // The command may be seen running before its start is told; either way nothing of it is stored.
+    let told = bench.last().text;
+    let early = told == "Cancelled before it was done.";
+    assert!(early || told.contains("the virtual files are as they were"), "{told}");
     let late = bench.call("exec", json!({"command": format!("echo y > late; sleep {marker}"), "timeout": 1}));
     assert!(late.text.contains("[created late]") && late.text.contains("timed out after 1 s"), "{}", late.text);
     until_gone(&marker);
