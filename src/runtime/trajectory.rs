@@ -1,9 +1,9 @@
 //! Trajectories: what the model was sent and answered in each step of a run, kept as one artifact.
 //!
-//! Off unless asked for (`diagnostics.trajectory`, `OPENCLAW_TRAJECTORY=1`, or with the message). [`Recorder`] is a host around
+//! Off unless asked for (`diagnostics.trajectory`, `OPENCLAW_TRAJECTORY=1`, or with the message). `Recorder` is a host around
 //! the real one, so a run without a trajectory pays nothing. Each step adds only the messages that are new; the system prompt
 //! and the tools are stored once, by their hash; what came before the run is in the transcript. Secrets are masked by their form.
-//! [`super::trajectory_export`] puts it all together again as OpenClaw's `*.trajectory.jsonl`.
+//! `trajectory_export` puts it all together again as OpenClaw's `*.trajectory.jsonl`.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;

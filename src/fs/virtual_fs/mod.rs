@@ -1,7 +1,7 @@
 //! Files of an agent in the database.
 //!
 //! [`VirtualAgentFs`] is one tree: an agent's, in one [`Namespace`]. It reads and writes like [`super::HostCapabilityFs`] (the same
-//! [`RelPath`]s, the same errors), and it has a past: every change takes a revision, and what it replaces can be read, compared and
+//! `RelPath`s, the same errors), and it has a past: every change takes a revision, and what it replaces can be read, compared and
 //! restored. A call is one transaction with its quota check; what fails leaves nothing behind, and what changes nothing writes nothing.
 //!
 //! A sandboxed command sees a copy of a tree: [`VirtualAgentFs::project`] streams it out, [`VirtualAgentFs::apply`] takes the command's

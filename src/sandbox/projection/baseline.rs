@@ -100,7 +100,7 @@ pub(super) enum Record {
     File { stat: Stat, hash: Hash },
 }
 
-/// What [`super::receive`] has written, for [`super::scan`] to compare with.
+/// What `receive` has written, for `scan` to compare with.
 #[derive(Debug)]
 pub struct Baseline {
     pub(super) limits: ProjectionLimits,

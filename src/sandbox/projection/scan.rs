@@ -27,7 +27,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Sends what is different below `root` from what [`super::receive`] wrote, and `END`. Every process that could write there must be dead. What
+/// Sends what is different below `root` from what `receive` wrote, and `END`. Every process that could write there must be dead. What
 /// makes it impossible to bring anything back is told in `END`; an error means that `control` could not be written to.
 pub fn scan(root: BorrowedFd<'_>, baseline: &Baseline, control: &mut impl Write) -> io::Result<Counts> {
     let mut scan = Scan {

@@ -19,9 +19,9 @@
 //! | `shell/` | a reader of shell lines that gives up rather than guesses |
 //! | `carriers/` | programs that run other programs, and the arguments that make them |
 //! | `allowlist`, `safe_programs` | does an entry cover this program with these arguments |
-//! | `decide` | [`decide`] |
+//! | `decide` | `decide` |
 //! | `binding` | [`Binding`]: what exactly an approval is about |
-//! | `authorize` | [`authorize`]: decide, ask, and look again before it starts |
+//! | `authorize` | `authorize`: decide, ask, and look again before it starts |
 
 mod allowlist;
 mod authorize;

@@ -67,7 +67,7 @@ impl Ask {
     }
 }
 
-/// Everything [`super::decide`] needs to know about an agent.
+/// Everything `decide` needs to know about an agent.
 #[derive(Debug, Clone)]
 pub struct ExecPolicy {
     /// Which commands may run.
